@@ -1,0 +1,112 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rig
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+)
+
+func TestContainerRunsExecsAndIsGoneAfterTheTest(t *testing.T) {
+	engine := NeedDocker(t)
+	var id string
+	t.Run("running", func(t *testing.T) {
+		c := engine.Run(t, ContainerSpec{})
+		id = c.ID
+		result := c.Exec(t, "sh", "-c", "echo out; echo err >&2; exit 7")
+		if result != (Result{"out\n", "err\n", 7}) {
+			t.Errorf("Exec: %+v", result)
+		}
+		if execs := c.Execs(t); len(execs) != 0 {
+			t.Errorf("exec instances after the command ended: %q", execs)
+		}
+	})
+	if id == "" {
+		return // the subtest says why
+	}
+	_, err := engine.Client().ContainerInspect(context.Background(), id, client.ContainerInspectOptions{})
+	if !errdefs.IsNotFound(err) {
+		t.Errorf("inspecting the container after its test: %v, want not found", err)
+	}
+}
+
+func TestBusyboxLoginsAreAsDocumented(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{})
+	for user, want := range map[string]string{
+		"":      "uid=0(root) gid=0(root) groups=0(root)|/root",
+		"alice": "uid=1000(alice) gid=100(users) groups=100(users),2000(staff)|/home/alice",
+		"bob":   "uid=1001(bob) gid=100(users) groups=100(users)|/home/bob",
+	} {
+		result := c.ExecWith(t, client.ExecCreateOptions{User: user, Cmd: []string{"sh", "-c", "id; echo $HOME"}}, nil)
+		got := strings.ReplaceAll(strings.TrimSpace(result.Stdout), "\n", "|")
+		if got != want {
+			t.Errorf("user %q: %q, want %q", user, got, want)
+		}
+	}
+	c.Shell(t, "test -d /home/alice && test ! -e /home/bob && test ! -e /bin/no-such-shell")
+	if got := c.Shell(t, "stat -c %a /tmp"); got != "1777" {
+		t.Errorf("mode of /tmp: %s", got)
+	}
+}
+
+func TestSpecIsHonoured(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{
+		User: "alice", ReadOnly: true, Env: []string{"A=b c"}, WorkingDir: "/tmp", Hostname: "web", Network: "none",
+	})
+	if got := c.Shell(t, "whoami; hostname; pwd; echo $A"); got != "alice\nweb\n/tmp\nb c" {
+		t.Errorf("got %q", got)
+	}
+	if result := c.Exec(t, "touch", "/tmp/x"); !strings.Contains(result.Stderr, "Read-only file system") {
+		t.Errorf("writing on a read-only file system: %+v", result)
+	}
+	if got := c.Shell(t, "ls /sys/class/net"); got != "lo" {
+		t.Errorf("interfaces with network none: %q", got)
+	}
+}
+
+func TestExecStdinReachesTheCommandAndEnds(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{})
+	result := c.ExecWith(t, client.ExecCreateOptions{Cmd: []string{"wc", "-c"}}, strings.NewReader(strings.Repeat("x", 100_000)))
+	if strings.TrimSpace(result.Stdout) != "100000" {
+		t.Errorf("got %+v", result)
+	}
+}
+
+func TestExitCodeLogsAndStateFollowTheMainProcess(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{Cmd: []string{"sh", "-c", "echo hello; exit 3"}})
+	if code := c.Wait(t); code != 3 {
+		t.Errorf("exit code %d, want 3", code)
+	}
+	if log := c.Logs(t); log != "hello\n" {
+		t.Errorf("log %q", log)
+	}
+	if pid := c.PID(t); pid != 0 {
+		t.Errorf("PID %d after the end", pid)
+	}
+}
+
+func TestProcessesOfAContainerAreSeenFromTheMachine(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{})
+	processes := c.Processes(t)
+	if len(processes) != 1 || processes[0].Name != "sleep" || processes[0].PID != c.PID(t) {
+		t.Fatalf("processes: %v, want the main one", processes)
+	}
+	c.Stop(t)
+	Eventually(t, 10*time.Second, func() (bool, string) {
+		left := Processes(func(p Process) bool { return p.PID == processes[0].PID && p.Name == "sleep" })
+		return len(left) == 0, processes[0].String()
+	})
+}
+
+func TestScratchHasNothingButItsProgram(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{Image: Scratch})
+	if result := c.Exec(t, "/bin/sh"); result.ExitCode != 126 && result.ExitCode != 127 {
+		t.Errorf("running a shell that is not there: %+v", result)
+	}
+}

@@ -1,0 +1,83 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rig
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// privateEngine is an engine that a child process, cmd/engine -serve, keeps as
+// long as the pipe to its standard input is open. So the engine ends with this
+// process, however that ends, and everything of it is removed.
+type privateEngine struct {
+	host  string
+	cmd   *exec.Cmd
+	stdin io.Closer
+	dir   string // holds the child's program
+}
+
+func startPrivate() (*privateEngine, error) {
+	if os.Geteuid() != 0 {
+		return nil, fmt.Errorf("none answers at DOCKER_HOST or %s, and only root can start one", "/var/run/docker.sock")
+	}
+	if _, err := findTool("dockerd"); err != nil {
+		return nil, fmt.Errorf("none answers, and dockerd is not installed: run scripts/prereqs test")
+	}
+	dir, err := os.MkdirTemp("", "swy-rig-")
+	if err != nil {
+		return nil, err
+	}
+	engine, err := buildAndServe(dir)
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return engine, nil
+}
+
+func buildAndServe(dir string) (*privateEngine, error) {
+	program := filepath.Join(dir, "engine")
+	build := exec.Command("go", "build", "-o", program, "switchyard/test/rig/cmd/engine")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the command that keeps an engine: %v\n%s", err, out)
+	}
+	cmd := exec.Command(program, "-serve")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	host, _ := bufio.NewReader(stdout).ReadString('\n')
+	if host = strings.TrimSpace(host); host == "" {
+		stdin.Close()
+		return nil, fmt.Errorf("%v: %s", cmd.Wait(), stderr.String())
+	}
+	return &privateEngine{host: host, cmd: cmd, stdin: stdin, dir: dir}, nil
+}
+
+// stop returns when the engine has ended and nothing of it is left.
+func (p *privateEngine) stop() error {
+	p.stdin.Close()
+	err := p.cmd.Wait()
+	os.RemoveAll(p.dir)
+	if err != nil {
+		return fmt.Errorf("stopping the private Docker engine: %w", err)
+	}
+	return nil
+}
