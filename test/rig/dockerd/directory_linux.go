@@ -4,6 +4,7 @@
 package dockerd
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,20 +26,22 @@ type directory struct {
 	lock *os.File
 }
 
+// newDirectory makes and locks a directory. It gets the name that sweep looks
+// for only once it is locked, so that no sweep takes it for litter.
 func newDirectory() (*directory, error) {
-	path, err := os.MkdirTemp(baseDir(), dirPrefix)
+	fresh, err := os.MkdirTemp(baseDir(), "swy-new-")
 	if err != nil {
 		return nil, fmt.Errorf("making a directory for a private Docker engine: %w", err)
 	}
-	lock, err := lockDirectory(path)
+	lock, err := lockDirectory(fresh)
 	if err != nil {
-		os.RemoveAll(path)
+		os.RemoveAll(fresh)
 		return nil, err
 	}
-	d := &directory{path: path, lock: lock}
-	if err := os.WriteFile(d.file("daemon.json"), []byte("{}\n"), 0o600); err != nil {
-		d.remove()
-		return nil, err
+	d := &directory{path: strings.Replace(fresh, "swy-new-", dirPrefix, 1), lock: lock}
+	if err := errors.Join(os.Rename(fresh, d.path), os.WriteFile(d.file("daemon.json"), []byte("{}\n"), 0o600)); err != nil {
+		os.RemoveAll(fresh)
+		return nil, errors.Join(err, d.remove())
 	}
 	return d, nil
 }
@@ -89,10 +92,6 @@ func lockDirectory(path string) (*os.File, error) {
 func sweep() {
 	paths, _ := filepath.Glob(filepath.Join(baseDir(), dirPrefix+"*"))
 	for _, path := range paths {
-		// A directory without a lock file is one that is being made just now.
-		if _, err := os.Stat(filepath.Join(path, "lock")); err != nil || !strings.HasPrefix(filepath.Base(path), dirPrefix) {
-			continue
-		}
 		lock, err := lockDirectory(path)
 		if err != nil {
 			continue
