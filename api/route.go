@@ -21,6 +21,26 @@ const (
 const RunnerSSHPath = "/v1/ssh"
 
 // Paths of the controller's API. Those with a name in them are functions, which escape it.
+//
+//	PathHealth, PathReady, PathMetrics, PathCA, PathWhoami   GET
+//	PathUsers         GET List[User], POST CreateUser
+//	PathUser          GET, PATCH UpdateUser
+//	PathProjects      GET List[Project], POST CreateProject
+//	PathProject       GET, PATCH UpdateProject, DELETE (only an empty one)
+//	PathMember        PUT SetMember, DELETE
+//	PathTokens        GET List[Token], POST CreateToken: CreatedToken
+//	PathToken         GET, DELETE (revokes)
+//	PathContainers    GET List[Container], POST CreateContainer: CreatedContainer
+//	PathContainer     GET, PATCH UpdateContainer, DELETE (only an ended one)
+//	PathContainerKey  GET ContainerKey
+//	PathContainerEnd  POST EndContainer: Container
+//	PathContainerSSH  POST, upgrade to ProtocolSSH
+//	PathContainerRunner  POST ReportRunner: RunnerReported
+//	PathSessions      GET List[Session]
+//	PathSession       GET, DELETE (closes)
+//	PathSettings      GET Settings, PATCH UpdateSettings: Settings
+//
+// A POST that makes a record answers 201, a DELETE and a PUT answer 204, all else 200.
 const (
 	PathHealth     = "/healthz"
 	PathReady      = "/readyz"
