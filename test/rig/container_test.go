@@ -110,3 +110,30 @@ func TestScratchHasNothingButItsProgram(t *testing.T) {
 		t.Errorf("running a shell that is not there: %+v", result)
 	}
 }
+
+func TestDebianImageRunsItsPrograms(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{Image: Debian, User: "alice"})
+	for script, want := range map[string]string{
+		`echo $BASH_VERSION | grep -c .; echo ~`:                "1\n/home/alice",
+		`getent passwd carol`:                                   "carol:x:1002:100:Carol:/home/alice:/bin/no-such-shell",
+		`echo hello > /tmp/f; tar -cz -C /tmp f | tar -tz`:      "f",
+		`TERM=xterm-256color tput colors`:                       "256",
+		`LC_ALL=C.UTF-8 locale charmap`:                         "UTF-8",
+		`ps -o comm= -p 1; ls -d /bin/ls /usr/bin/env /bin/awk`: "sleep\n/bin/awk\n/bin/ls\n/usr/bin/env",
+	} {
+		result := c.Exec(t, "bash", "-c", script)
+		if strings.TrimSpace(result.Stdout) != want || result.ExitCode != 0 {
+			t.Errorf("%s: %+v, want %q", script, result, want)
+		}
+	}
+}
+
+func TestEveryProgramOfTheDebianImageFindsItsLibraries(t *testing.T) {
+	c := NeedDocker(t).Run(t, ContainerSpec{Image: Debian})
+	missing := c.Shell(t, `for f in /usr/bin/* /usr/sbin/*; do
+		/lib*/ld-linux*.so* --list "$f" 2>&1 | grep "not found" && echo "$f"
+	done; true`)
+	if missing != "" {
+		t.Errorf("libraries missing: %s", missing)
+	}
+}

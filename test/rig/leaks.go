@@ -13,8 +13,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// leakGrace is how long what is ending may take to end after the last test.
-const leakGrace = 10 * time.Second
+// leakGrace is how long what is ending may take to end after the last test. It
+// is a variable for the tests of this package.
+var leakGrace = 10 * time.Second
 
 // VerifyNoLeaks runs a package's tests, stops the engine that they started, and
 // checks that no goroutine, file descriptor or child process is left. It returns

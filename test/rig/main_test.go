@@ -6,6 +6,12 @@ package rig
 import (
 	"os"
 	"testing"
+	"time"
 )
 
-func TestMain(m *testing.M) { os.Exit(VerifyNoLeaks(m)) }
+func TestMain(m *testing.M) {
+	if grace, err := time.ParseDuration(os.Getenv("RIG_LEAK_GRACE")); err == nil {
+		leakGrace = grace
+	}
+	os.Exit(VerifyNoLeaks(m))
+}
