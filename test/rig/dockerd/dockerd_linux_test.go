@@ -23,11 +23,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func needDockerd(t *testing.T) {
 	t.Helper()
+	if os.Getenv("SWITCHYARD_TEST_ENGINE") == "none" {
+		t.Skip("tests without Docker")
+	}
 	_, err := exec.LookPath("dockerd")
 	if os.Geteuid() == 0 && err == nil {
 		return
 	}
-	if os.Getenv("CI") == "true" && os.Getenv("SWITCHYARD_TEST_ENGINE") != "none" {
+	if os.Getenv("CI") == "true" {
 		t.Fatal("CI=true promises root and dockerd")
 	}
 	t.Skip("needs root and dockerd")

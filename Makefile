@@ -1,0 +1,61 @@
+# Copyright The Switchyard Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# A name for this source: the tag, or the commit, and whether it was changed.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+STATICCHECK := go tool -modfile=tools/go.mod staticcheck
+# The client is for users' machines; the daemon runs on Linux.
+CLIENT_PLATFORMS := $(foreach os,linux darwin windows,$(foreach arch,amd64 arm64,$(os)/$(arch)))
+FUZZTIME ?= 10s
+PKG ?= ./...
+export FUZZTIME
+
+.PHONY: help
+help: ## say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/switchyard and bin/switchyardd
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/switchyard ./cmd/switchyardd
+
+.PHONY: check
+check: ## gofmt, vet, staticcheck, and the client for every platform
+	@scripts/gofmt
+	go vet ./...
+	$(STATICCHECK) ./...
+	@$(foreach platform,$(CLIENT_PLATFORMS),scripts/vet-platform $(platform) ./cmd/switchyard && ) true
+
+.PHONY: test
+test: ## everything: check, then all tests with -race on a real Docker Engine and OpenSSH
+	@scripts/prereqs test
+	@$(MAKE) --no-print-directory check
+	@scripts/with-engine scripts/go-test -race $(PKG)
+
+.PHONY: unit
+unit: ## the tests that need no Docker, with -race
+	@SWITCHYARD_TEST_ENGINE=none scripts/go-test -race $(PKG)
+
+.PHONY: demo
+demo: ## a controller, a container and a real ssh into it
+	@scripts/prereqs demo
+	@$(MAKE) --no-print-directory build
+	@scripts/demo
+
+.PHONY: bench
+bench: ## the path through Switchyard beside docker exec and a plain sshd
+	@scripts/prereqs test
+	@$(MAKE) --no-print-directory build
+	@scripts/with-engine go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./test/bench
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME (10s) each
+	@scripts/fuzz $(PKG)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist
