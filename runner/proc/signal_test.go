@@ -51,9 +51,14 @@ func TestSignalForegroundReachesAGroupWhoseLeaderHasExited(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the child is gone", func() bool { return !alive(pid) })
-	eventually(t, "it says that nobody is left", func() bool {
-		return errors.Is(s.SignalForeground(unix.SIGTERM), os.ErrProcessDone)
-	})
+}
+
+func TestSignalForegroundSaysThatNobodyIsLeft(t *testing.T) {
+	s := start(t, "exit")
+	s.await(s.reaped, "the exit")
+	if err := s.SignalForeground(unix.SIGTERM); !errors.Is(err, os.ErrProcessDone) {
+		t.Errorf("the error is %v, need os.ErrProcessDone", err)
+	}
 }
 
 func TestSignalForegroundReachesTheJobAndNotTheShell(t *testing.T) {
