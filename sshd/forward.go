@@ -1,0 +1,147 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sshd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	gossh "golang.org/x/crypto/ssh"
+
+	"switchyard/api"
+)
+
+// maxHost is the longest host name, in bytes, with a final dot (RFC 1035 section 2.3.4).
+const maxHost = 254
+
+// forwardDrain is how long the inside of a forward may take for what the client sent before it closed
+// the channel.
+const forwardDrain = 30 * time.Second
+
+// openForward serves a direct-tcpip channel (RFC 4254 section 7.2) to its end. The port is dialled before
+// the channel is confirmed, so that "connection refused" is an answer to the open.
+func (c *connection) openForward(open gossh.NewChannel) {
+	if !c.grant.Allows(api.FeatureLocalForward) {
+		open.Reject(gossh.Prohibited, "you may not forward ports of "+c.cfg.TargetName)
+		return
+	}
+	to, err := parseForward(open.ExtraData())
+	if err != nil {
+		open.Reject(gossh.ConnectionFailed, oneLine(err.Error()))
+		return
+	}
+	conn, err := c.dial(to)
+	if err != nil {
+		c.log.WithError(err).Debugf("dialling %q port %d", to.Host, to.Port)
+		open.Reject(gossh.ConnectionFailed, dialReason(to.Host, err))
+		return
+	}
+	defer conn.Close()
+	ch, requests, err := open.Accept()
+	if err != nil {
+		return
+	}
+	c.forward(ch, requests, conn)
+}
+
+// parseForward reads where a direct-tcpip channel leads.
+func parseForward(payload []byte) (directTCPIPMsg, error) {
+	m, err := parse[directTCPIPMsg](payload)
+	if err != nil {
+		return m, errors.New("the request is malformed")
+	}
+	if m.Port == 0 || m.Port > 65535 {
+		return m, fmt.Errorf("there is no port %d", m.Port)
+	}
+	if m.Host == "" || len(m.Host) > maxHost || strings.ContainsFunc(m.Host, notInHost) {
+		return m, fmt.Errorf("%s is not a host name or an address", quote(m.Host))
+	}
+	return m, nil
+}
+
+// notInHost tells what no host name and no address holds, zones and names beyond ASCII included.
+func notInHost(r rune) bool {
+	return r <= ' ' || r == 0x7f || r == '\uFFFD' || strings.ContainsRune(`"'/\[]`, r)
+}
+
+func (c *connection) dial(to directTCPIPMsg) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.DialTimeout)
+	defer cancel()
+	return c.cfg.Target.Dial(ctx, to.Host, uint16(to.Port))
+}
+
+// dialReason is a failed dial in the words that a person knows from a direct one. What the error says
+// beyond that, such as addresses of the node, stays in the log.
+func dialReason(host string, err error) string {
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return "the name " + quote(host) + " is not known"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
+		return "connection timed out"
+	case errors.Is(err, syscall.EHOSTUNREACH):
+		return "no route to host"
+	case errors.Is(err, syscall.ENETUNREACH):
+		return "network is unreachable"
+	}
+	return "the connection failed"
+}
+
+// forward carries both directions of a channel and a connection, each to its own end, until the client
+// has closed the channel and what it sent before has been delivered.
+func (c *connection) forward(ch gossh.Channel, requests <-chan *gossh.Request, conn net.Conn) {
+	stop := context.AfterFunc(c.ctx, func() { conn.Close() })
+	defer stop()
+	var copies sync.WaitGroup
+	inward, outward := make(chan struct{}), make(chan struct{})
+	copies.Go(func() { forwardIn(conn, ch, inward) })
+	copies.Go(func() { forwardOut(ch, conn, outward) })
+	copies.Go(func() {
+		<-inward
+		<-outward
+		ch.Close()
+	})
+	gossh.DiscardRequests(requests)
+	waitUntil(inward, time.After(forwardDrain))
+	conn.Close()
+	copies.Wait()
+}
+
+// forwardIn carries what the client sends, and its EOF. When nobody takes it any more, the rest is taken
+// from the window, so that the client's end does not stall before it sees the channel's close.
+func forwardIn(conn net.Conn, ch gossh.Channel, ended chan<- struct{}) {
+	_, err := pump(conn, ch)
+	closeWrite(conn)
+	close(ended)
+	if err != nil {
+		discard(ch)
+	}
+}
+
+// forwardOut carries what the client receives, and its EOF. A connection that was reset has no EOF: the
+// channel is closed instead, which is how the client's end knows that data may be missing.
+func forwardOut(ch gossh.Channel, conn net.Conn, ended chan<- struct{}) {
+	defer close(ended)
+	if readErr, _ := pump(ch, conn); readErr != nil {
+		ch.Close()
+		return
+	}
+	ch.CloseWrite()
+}
+
+// closeWrite half-closes a connection.
+func closeWrite(conn net.Conn) {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		half.CloseWrite()
+	}
+}

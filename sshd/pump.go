@@ -1,0 +1,44 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sshd
+
+import (
+	"io"
+)
+
+// A copy's buffer begins small, as most sessions carry keystrokes, and grows as long as it comes back
+// full. Large ones pay: a channel's read takes all that waits, and each read makes at most one window
+// adjustment; its writes go out in packets of 32 KiB (RFC 4253 section 6.1).
+const (
+	smallBuffer  = 4 << 10
+	bufferGrowth = 8
+	largeBuffer  = 256 << 10
+)
+
+// pump copies src to dst until src ends or either fails. The reading error is nil at src's end.
+func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
+	buf := make([]byte, smallBuffer)
+	for {
+		n, err := src.Read(buf)
+		if n > 0 {
+			if _, werr := dst.Write(buf[:n]); werr != nil {
+				return nil, werr
+			}
+		}
+		if err == io.EOF {
+			return nil, nil
+		}
+		if err != nil {
+			return err, nil
+		}
+		if n == len(buf) && n < largeBuffer {
+			buf = make([]byte, n*bufferGrowth)
+		}
+	}
+}
+
+// discard reads src to its end for nobody.
+func discard(src io.Reader) {
+	pump(io.Discard, src)
+}

@@ -1,0 +1,130 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sshd
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// lateExit is how long EOF waits for a process that has ended its output to exit, so that exit-status
+// goes first, where clients look for it. A process that runs on longer gets its EOF sent alone, as
+// OpenSSH's server sends it at once: whoever reads the output must not wait for the process.
+const lateExit = 500 * time.Millisecond
+
+// run starts the process and serves it until it has exited and its output has been delivered.
+func (s *session) run(start StartFunc, cmd Command) {
+	p, err := s.startProcess(start, cmd)
+	if err != nil {
+		s.log.WithError(err).Warn("starting the process")
+		s.tell("switchyard: " + oneLine(err.Error()))
+		s.finish(exitOfStart(err), nil)
+		return
+	}
+	end := sync.OnceFunc(p.End)
+	defer end()
+	stop := context.AfterFunc(s.ctx, end)
+	defer stop()
+	s.serveProcess(p)
+}
+
+func (s *session) startProcess(start StartFunc, cmd Command) (Process, error) {
+	if err := checkCommand(cmd); err != nil {
+		return nil, err
+	}
+	return start(s.ctx, cmd)
+}
+
+// serveProcess carries the process's input and output, tells how it ended and closes the channel. The
+// copy of the input and the control requests go on beside it until the channel has been closed.
+func (s *session) serveProcess(p Process) {
+	s.running.Go(func() { s.copyInput(p.Stdin()) })
+	ctx, cancel := context.WithCancel(s.ctx)
+	defer cancel()
+	s.running.Go(func() { s.control.run(ctx, p, s.log) })
+
+	delivered := closedAfter(s.copyOutputs(p).Wait)
+	exited := make(chan struct{})
+	var exit Exit
+	var err error
+	go func() {
+		defer close(exited)
+		exit, err = p.Wait()
+	}()
+
+	<-delivered
+	if !within(exited, lateExit) {
+		s.stderr.sendEOF()
+	}
+	<-exited
+	s.finish(exit, err)
+}
+
+// finish is the end of a channel: how the process ended, EOF, close (RFC 4254 sections 6.10 and 5.3).
+func (s *session) finish(exit Exit, err error) {
+	if err == nil {
+		s.sendExit(exit)
+	} else {
+		s.log.WithError(err).Warn("waiting for the process")
+		s.tell("switchyard: how the command ended is not known: " + oneLine(err.Error()))
+	}
+	s.stderr.sendEOF()
+	s.ch.Close()
+}
+
+func (s *session) sendExit(e Exit) {
+	name, payload := exitRequest(e)
+	s.ch.SendRequest(name, false, payload)
+}
+
+// within tells whether done was closed in time.
+func within(done <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// copyInput carries the client's data to the process until EOF. When the process takes no more, what
+// still comes is taken from the window for nobody, so that the client's other end does not stall.
+func (s *session) copyInput(stdin io.WriteCloser) {
+	_, err := pump(stdin, s.ch)
+	stdin.Close()
+	if err != nil {
+		s.sendEOW()
+		discard(s.ch)
+	}
+}
+
+// sendEOW tells OpenSSH's client that input has no reader any more (OpenSSH PROTOCOL section 2.1). Others
+// are not told: that document knows of some that fail on it.
+func (s *session) sendEOW() {
+	if strings.HasPrefix(s.c.clientVersion, "SSH-2.0-OpenSSH") {
+		s.ch.SendRequest("eow@openssh.com", false, nil)
+	}
+}
+
+// copyOutputs carries the process's output to the client. A copy that fails has lost its channel; what
+// ended that ends the process.
+func (s *session) copyOutputs(p Process) *sync.WaitGroup {
+	var copies sync.WaitGroup
+	copies.Go(func() { s.copyOutput(s.ch, p.Stdout()) })
+	if stderr := p.Stderr(); stderr != nil {
+		copies.Go(func() { s.copyOutput(s.stderr, stderr) })
+	}
+	return &copies
+}
+
+func (s *session) copyOutput(dst io.Writer, src io.Reader) {
+	if err, _ := pump(dst, src); err != nil {
+		s.log.WithError(err).Debug("reading the process's output")
+	}
+}

@@ -1,0 +1,248 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package sshd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+	gossh "golang.org/x/crypto/ssh"
+)
+
+// session is one session channel (RFC 4254 section 6): the requests that prepare a process, the process,
+// and the requests that reach it.
+type session struct {
+	c   *connection
+	log logrus.FieldLogger
+
+	// ctx ends when the channel has been closed or the server ends the session. It ends the process.
+	ctx    context.Context
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the channel is closed and the process gone
+
+	// Set by attach.
+	ch     gossh.Channel
+	stderr *output
+
+	// What the requests have prepared; the request loop's own.
+	env     environment
+	pty     *Pty
+	launch  func() // what the request just answered starts; nil: nothing
+	control *control
+
+	mu       sync.Mutex // guards what follows, and ch and stderr until attach; never held over I/O
+	terminal bool       // there is a pty
+	started  bool       // shell, exec or subsystem was accepted
+	stopped  bool       // the server ends the session
+
+	running sync.WaitGroup // the process's goroutines
+}
+
+// openSession serves a session channel to its end.
+func (c *connection) openSession(open gossh.NewChannel) {
+	s := &session{c: c, log: c.log, done: make(chan struct{}), control: newControl()}
+	s.ctx, s.cancel = context.WithCancel(c.ctx)
+	defer s.cancel()
+	if why := c.admitSession(s); why != nil {
+		open.Reject(why.reason, why.message)
+		return
+	}
+	defer c.releaseSession(s)
+	defer close(s.done)
+	s.serve(open)
+}
+
+// serve accepts the channel and answers its requests until the client has closed it, too; then it ends
+// the process and waits for all that belongs to it.
+//
+// The place of the session is held as long, because the library holds the channel as long.
+func (s *session) serve(open gossh.NewChannel) {
+	ch, requests, err := open.Accept()
+	if err != nil {
+		return
+	}
+	s.attach(ch)
+	for r := range requests {
+		s.answer(r)
+	}
+	s.cancel()
+	s.running.Wait()
+}
+
+// attach gives the session its channel. One that was stopped meanwhile is closed at once.
+func (s *session) attach(ch gossh.Channel) {
+	s.mu.Lock()
+	s.ch, s.stderr = ch, &output{ch: ch}
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped {
+		ch.Close()
+	}
+}
+
+// answer answers one request, in order, as requests have no number (RFC 4254 section 5.4). What the
+// request starts is started behind the answer, so that no output overtakes it.
+func (s *session) answer(r *gossh.Request) {
+	err := s.handle(r.Type, r.Payload)
+	if err != nil {
+		s.log.WithError(err).Debugf("refusing the request %s", quote(r.Type))
+	}
+	r.Reply(err == nil, nil)
+	if launch := s.launch; launch != nil {
+		s.launch = nil
+		s.running.Go(launch)
+	}
+}
+
+// handle does what a request asks for. It never waits for the process.
+func (s *session) handle(name string, payload []byte) error {
+	switch name {
+	case "pty-req":
+		return s.handlePty(payload)
+	case "window-change":
+		return s.handleWindowChange(payload)
+	case "env":
+		return s.handleEnv(payload)
+	case "shell":
+		return s.handleShell(payload)
+	case "exec":
+		return s.handleExec(payload)
+	case "subsystem":
+		return s.handleSubsystem(payload)
+	case "signal":
+		return s.handleSignal(payload)
+	case "break":
+		return s.handleBreak(payload)
+	case "eow@openssh.com":
+		return nil // the client takes no more output: output is discarded by it, and the window holds
+	}
+	return errors.New("this server has no such request")
+}
+
+func (s *session) handlePty(payload []byte) error {
+	pty, err := parsePty(payload)
+	if err != nil {
+		return err
+	}
+	if s.pty != nil || s.isStarted() {
+		return errors.New("a terminal is asked for once, before the process starts")
+	}
+	s.pty = pty
+	s.mu.Lock()
+	s.terminal = true
+	s.mu.Unlock()
+	return nil
+}
+
+// handleWindowChange sets the size that the process starts with, or, once it has been asked for, the
+// size that it has.
+func (s *session) handleWindowChange(payload []byte) error {
+	m, err := parse[windowChangeMsg](payload)
+	if err != nil {
+		return err
+	}
+	if s.pty == nil {
+		return errNoTerminal
+	}
+	if s.isStarted() {
+		s.control.resize(m.size())
+	} else {
+		s.pty.Size = m.size()
+	}
+	return nil
+}
+
+func (s *session) handleEnv(payload []byte) error {
+	m, err := parse[envMsg](payload)
+	if err != nil {
+		return err
+	}
+	if s.isStarted() {
+		return errStarted
+	}
+	return s.env.add(s.c.cfg, m.Name, m.Value)
+}
+
+func (s *session) handleSignal(payload []byte) error {
+	m, err := parse[signalMsg](payload)
+	if err != nil {
+		return err
+	}
+	if !isSignalName(m.Name) {
+		return fmt.Errorf("there is no signal %s", quote(m.Name))
+	}
+	if !s.isStarted() {
+		return errNotStarted
+	}
+	return s.control.do(func(p Process) error { return p.Signal(m.Name) })
+}
+
+func (s *session) handleBreak(payload []byte) error {
+	if _, err := parse[breakMsg](payload); err != nil {
+		return err
+	}
+	if s.pty == nil {
+		return errNoTerminal
+	}
+	if !s.isStarted() {
+		return errNotStarted
+	}
+	return s.control.do(Process.Break)
+}
+
+var (
+	errStarted    = errors.New("the process has been started")
+	errNotStarted = errors.New("no process has been started")
+	errNoTerminal = errors.New("the session has no terminal")
+)
+
+func (s *session) isStarted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
+}
+
+// begin takes the one start that a session has (RFC 4254 section 6.5).
+func (s *session) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return errStarted
+	}
+	if s.stopped {
+		return errors.New("the session is being ended")
+	}
+	s.started = true
+	return nil
+}
+
+// stop ends the session from this side. A process is ended, and its end closes the channel.
+func (s *session) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	ch, started := s.ch, s.started
+	s.mu.Unlock()
+	s.cancel()
+	if ch != nil && !started {
+		ch.Close()
+	}
+}
+
+// tell writes one line of the server's own to standard error, for the person. With a terminal, the
+// client's is in raw mode and needs the carriage return. It waits for a client that takes no data.
+func (s *session) tell(line string) {
+	s.mu.Lock()
+	stderr, terminal := s.stderr, s.terminal
+	s.mu.Unlock()
+	if stderr == nil {
+		return
+	}
+	if terminal {
+		line += "\r"
+	}
+	stderr.Write([]byte(line + "\n"))
+}
