@@ -5,6 +5,8 @@ package rig
 
 import (
 	"context"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +35,30 @@ func TestContainerRunsExecsAndIsGoneAfterTheTest(t *testing.T) {
 	_, err := engine.Client().ContainerInspect(context.Background(), id, client.ContainerInspectOptions{})
 	if !errdefs.IsNotFound(err) {
 		t.Errorf("inspecting the container after its test: %v, want not found", err)
+	}
+}
+
+// Under scripts/with-engine all tests share one; a package that is tested alone
+// starts its own. On a machine with an engine, that one is used.
+func TestAPackageAloneFindsAnEngineAndLeavesNothing(t *testing.T) {
+	NeedDocker(t)
+	temp, err := os.MkdirTemp("/tmp", "swy-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(temp)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestExecStdin", "-test.v")
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=", "TMPDIR="+temp)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestExecStdin") {
+		t.Errorf("%v, output:\n%s", err, out)
+	}
+	if entries, err := os.ReadDir(temp); err != nil || len(entries) > 0 {
+		t.Errorf("left: %v (%v)", entries, err)
+	}
+	left := Processes(func(p Process) bool { return strings.Contains(strings.Join(p.Args, " "), temp) })
+	if len(left) > 0 {
+		t.Errorf("left: %v", left)
 	}
 }
 

@@ -29,7 +29,7 @@ type Daemon struct {
 // It needs root, and dockerd in PATH.
 func Start(ctx context.Context) (*Daemon, error) {
 	if os.Geteuid() != 0 {
-		return nil, errors.New("starting a private Docker engine: only root can")
+		return nil, errors.New("starting a private Docker engine: only root can; be root, set DOCKER_HOST, or test without one (make unit)")
 	}
 	sweep()
 	dir, err := newDirectory()

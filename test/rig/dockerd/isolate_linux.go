@@ -124,7 +124,8 @@ func startLogged(dir *directory, net network) (*exec.Cmd, error) {
 	defer log.Close()
 	cmd := command(dir, net.flags...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(environment(), "PATH="+net.path)
+	// containerd writes its stacks to the temporary directory when it hangs.
+	cmd.Env = append(environment(), "PATH="+net.path, "TMPDIR="+dir.path)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting a private Docker engine: %w (is docker.io installed?)", err)
 	}

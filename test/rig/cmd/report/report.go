@@ -82,7 +82,7 @@ func (r *report) end(e event, output []string) {
 	switch e.Action {
 	case "fail":
 		r.failures++
-		fmt.Fprintf(r.out, "--- FAIL: %s %s (%.2fs)\n%s", e.Package, e.Test, e.Elapsed, strings.Join(output, ""))
+		fmt.Fprintf(r.out, "--- FAIL: %s %s (%.2fs)\n%s", e.Package, e.Test, e.Elapsed, strings.Join(said(output), ""))
 	case "skip":
 		r.skips = append(r.skips, fmt.Sprintf("%s %s: %s", e.Package, e.Test, reason(output)))
 	}
@@ -97,7 +97,7 @@ func (r *report) endPackage(e event, output []string) {
 		r.packages++
 		r.broken++
 		r.unfinished(e.Package)
-		fmt.Fprintf(r.out, "FAIL  %s  %.1fs\n%s", e.Package, e.Elapsed, strings.Join(output, ""))
+		fmt.Fprintf(r.out, "FAIL  %s  %.1fs\n%s", e.Package, e.Elapsed, strings.Join(said(output), ""))
 	}
 }
 
@@ -112,16 +112,23 @@ func (r *report) unfinished(pkg string) {
 	}
 }
 
-// reason is what a skipped test said, without the framework's own lines.
+// reason is what a skipped test said, in one line.
 func reason(output []string) string {
-	var said []string
+	return strings.Join(strings.Fields(strings.Join(said(output), " ")), " ")
+}
+
+// said is the output without the framework's own lines, which the report replaces.
+func said(output []string) []string {
+	var kept []string
 	for _, line := range output {
 		trimmed := strings.TrimSpace(line)
-		if trimmed != "" && !strings.HasPrefix(trimmed, "=== ") && !strings.HasPrefix(trimmed, "--- ") {
-			said = append(said, trimmed)
+		own := trimmed == "FAIL" || strings.HasPrefix(trimmed, "FAIL\t") ||
+			strings.HasPrefix(trimmed, "=== ") || strings.HasPrefix(trimmed, "--- ")
+		if trimmed != "" && !own {
+			kept = append(kept, line)
 		}
 	}
-	return strings.Join(said, " ")
+	return kept
 }
 
 // failed also holds for a run without any test: that is a mistake in the call.
