@@ -44,7 +44,7 @@ unit: ## the tests that need no Docker, with -race
 demo: ## a controller, a container and a real ssh into it
 	@scripts/prereqs demo || true # the demo says what it cannot do without
 	@$(MAKE) --no-print-directory build
-	@scripts/demo
+	@scripts/with-engine -try scripts/demo
 
 .PHONY: bench
 bench: ## the path through Switchyard beside docker exec and a plain sshd

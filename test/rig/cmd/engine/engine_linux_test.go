@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
+
 	"switchyard/test/rig"
+	"switchyard/test/rig/dockerd"
 )
 
 // The test binary is also the command under test: see start.
@@ -43,9 +46,9 @@ type engine struct {
 	stdout *bufio.Reader
 }
 
-// launch runs the command without an engine to be found, so that it starts one.
-// Where the machine has one of its own, only "-serve" is sure to.
-func launch(t *testing.T, args ...string) *engine {
+// prepare makes the command such that it finds no engine and starts one. Where
+// the machine has one of its own, only "-serve" is sure to.
+func prepare(t *testing.T, args ...string) *engine {
 	t.Helper()
 	temp, err := os.MkdirTemp("/tmp", "swy-test-")
 	if err != nil {
@@ -54,6 +57,13 @@ func launch(t *testing.T, args ...string) *engine {
 	t.Cleanup(func() { os.RemoveAll(temp) })
 	e := &engine{Cmd: exec.Command(os.Args[0], args...), temp: temp}
 	e.Env = append(os.Environ(), "ENGINE_TEST_MAIN=1", "DOCKER_HOST=", "TMPDIR="+temp)
+	return e
+}
+
+// launch starts the command with pipes.
+func launch(t *testing.T, args ...string) *engine {
+	t.Helper()
+	e := prepare(t, args...)
 	e.Stderr = os.Stderr
 	stdin, err := e.StdinPipe()
 	if err != nil {
@@ -157,6 +167,35 @@ func TestSecondSignalKillsACommandThatIgnoresTheFirst(t *testing.T) {
 	e.wantNothingLeft(t)
 }
 
+func TestInterruptsOnATerminalAreTheCommandsAffair(t *testing.T) {
+	needDockerd(t)
+	e := prepare(t, "--", "sh", "-c", `trap 'echo got it' INT; echo ready; read a; read b; read c; exit 4`)
+	terminal, err := pty.Start(e.Cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	screen := bufio.NewReader(terminal)
+	until := func(want string) {
+		for line := ""; !strings.Contains(line, want); {
+			if line, err = screen.ReadString('\n'); err != nil {
+				t.Fatalf("waiting for %q: %v", want, err)
+			}
+		}
+	}
+	until("ready")
+	for range 2 { // a second signal would kill, were it passed on
+		terminal.WriteString("\x03")
+		until("got it")
+	}
+	terminal.WriteString("\n\n\n")
+	_ = e.Wait()
+	if code := e.ProcessState.ExitCode(); code != 4 {
+		t.Errorf("exit code %d, want 4", code)
+	}
+	e.wantNothingLeft(t)
+}
+
 func TestServeEndsWithItsStandardInput(t *testing.T) {
 	needDockerd(t)
 	e := launch(t, "-serve")
@@ -181,8 +220,28 @@ func TestKilledServeLeavesNoProcess(t *testing.T) {
 	e.wantNoProcess(t)
 }
 
+func TestTriedCommandRunsWithoutAnEngineWhenNoneCanBeHad(t *testing.T) {
+	needDockerd(t)
+	if dockerd.Find(t.Context()) == dockerd.DefaultHost {
+		t.Skip("the machine's own engine would be found")
+	}
+	t.Setenv("PATH", "/nonexistent") // so there is no dockerd
+	for arg, want := range map[string]int{"-try": 5, "--": exitNoEngine} {
+		args := []string{"-try", "--", "/bin/sh", "-c", `[ -z "$DOCKER_HOST" ] && exit 5`}
+		if arg == "--" {
+			args = args[1:]
+		}
+		e := launch(t, args...)
+		_ = e.Wait()
+		if code := e.ProcessState.ExitCode(); code != want {
+			t.Errorf("exit code %d of %q, want %d", code, args, want)
+		}
+		e.wantNothingLeft(t)
+	}
+}
+
 func TestWrongUsageStartsNothing(t *testing.T) {
-	for _, args := range [][]string{{}, {"--"}, {"sh"}, {"-serve", "x"}} {
+	for _, args := range [][]string{{}, {"--"}, {"sh"}, {"-serve", "x"}, {"-try", "sh"}, {"-try", "--"}} {
 		if code, err := run(args, nil); code != 2 || err == nil {
 			t.Errorf("run(%q): code %d, error %v", args, code, err)
 		}

@@ -3,13 +3,14 @@
 
 // Command engine runs a command that needs a Docker Engine.
 //
-//	engine -- COMMAND [ARG...]
+//	engine [-try] -- COMMAND [ARG...]
 //
 // It uses the engine that DOCKER_HOST names, or the machine's own, or else
 // starts a private one; the command sees its address as DOCKER_HOST. When the
 // command ends, or a signal asks to, everything that was started is stopped and
 // removed. The exit code is the command's, 128 and the signal's number when a
-// signal ended it, and 125 when there is no engine or no such command.
+// signal ended it, and 125 when there is no engine or no such command. With -try
+// the command runs even without an engine; then it has no DOCKER_HOST.
 //
 //	engine -serve
 //
@@ -54,9 +55,11 @@ func run(args []string, signals <-chan os.Signal) (int, error) {
 	case len(args) == 1 && args[0] == "-serve":
 		return serve(signals)
 	case len(args) > 1 && args[0] == "--":
-		return withEngine(args[1:], signals)
+		return withEngine(args[1:], true, signals)
+	case len(args) > 2 && args[0] == "-try" && args[1] == "--":
+		return withEngine(args[2:], false, signals)
 	}
-	return 2, fmt.Errorf("usage: engine -- COMMAND [ARG...], or engine -serve")
+	return 2, fmt.Errorf("usage: engine [-try] -- COMMAND [ARG...], or engine -serve")
 }
 
 // start starts a private engine; a signal meanwhile cancels that.

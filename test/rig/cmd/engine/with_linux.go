@@ -23,15 +23,19 @@ import (
 // commandGrace is how long a command may take to end after a signal.
 const commandGrace = 15 * time.Second
 
-func withEngine(command []string, signals <-chan os.Signal) (code int, err error) {
+func withEngine(command []string, required bool, signals <-chan os.Signal) (code int, err error) {
 	if _, err := exec.LookPath(command[0]); err != nil {
 		return exitNoEngine, err
 	}
 	host := dockerd.Find(context.Background())
 	if host == "" {
 		daemon, err := start(signals)
-		if err != nil {
+		if err != nil && required {
 			return exitNoEngine, err
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "engine: going on without:", err)
+			return supervise(command, []string{"DOCKER_HOST="}, signals)
 		}
 		defer func() { err = errors.Join(err, daemon.Stop()) }()
 		host = daemon.Host()
@@ -63,10 +67,12 @@ func supervise(command, env []string, signals <-chan os.Signal) (int, error) {
 }
 
 // pass forwards signals until the command has ended. The first signal starts
-// the grace; a second one, or the end of the grace, kills.
+// the grace; a second one, or the end of the grace, kills. An interrupt from the
+// terminal is the command's own affair, as under a shell: it got it already.
 func pass(pid int, group bool, signals <-chan os.Signal, ended <-chan struct{}) {
+	target := pid
 	if group {
-		pid = -pid
+		target = -pid
 	}
 	var grace <-chan time.Time
 	for {
@@ -74,13 +80,16 @@ func pass(pid int, group bool, signals <-chan os.Signal, ended <-chan struct{}) 
 		case <-ended:
 			return
 		case <-grace:
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			_ = syscall.Kill(target, syscall.SIGKILL)
 		case sig := <-signals:
+			if sig == syscall.SIGINT && !group {
+				continue
+			}
 			if grace != nil {
 				sig = syscall.SIGKILL
 			}
 			grace = time.After(commandGrace)
-			_ = syscall.Kill(pid, sig.(syscall.Signal))
+			_ = syscall.Kill(target, sig.(syscall.Signal))
 		}
 	}
 }
