@@ -1,0 +1,87 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"syscall"
+
+	"switchyard/upgrade"
+)
+
+const (
+	// upBuffer is the capacity of a Linux pipe, which ssh fills when it uploads.
+	upBuffer = 64 << 10
+	// downBuffer is above the 16 KiB of a TLS record, of which a read returns at most one.
+	downBuffer = 32 << 10
+)
+
+// errOutput says that nobody reads any more what the container sends.
+var errOutput = errors.New("standard output is closed")
+
+// Carry moves bytes from in to conn and from conn to out, each direction to its own end. The end of in
+// half-closes conn; Carry returns when conn has ended, or when out takes no more. It closes conn.
+//
+// The goroutine that reads in outlives Carry until that read returns: a blocked read of standard
+// input cannot be interrupted, and the process that Carry serves exits after it.
+func Carry(conn *upgrade.Conn, in io.Reader, out io.Writer) error {
+	defer conn.Close()
+	watch := watchReader(out, conn)
+	defer watch.stop()
+	go func() {
+		if carryUp(conn, in) == nil {
+			// From here on only a write could tell that ssh is gone, and there may never be one.
+			watch.start()
+		}
+	}()
+	err := carryDown(out, conn)
+	if watch.fired() {
+		return errOutput
+	}
+	return err
+}
+
+func carryUp(conn *upgrade.Conn, in io.Reader) error {
+	if _, err := io.CopyBuffer(onlyWriter{conn}, onlyReader{in}, make([]byte, upBuffer)); err != nil {
+		// The other direction meets the same failure and reports it.
+		return err
+	}
+	return conn.CloseWrite()
+}
+
+func carryDown(out io.Writer, conn *upgrade.Conn) error {
+	dst := &outputWriter{w: out}
+	_, err := io.CopyBuffer(dst, onlyReader{conn}, make([]byte, downBuffer))
+	switch {
+	case err == nil:
+		return nil
+	case dst.failed:
+		return errOutput
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the connection broke: connect again")
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return errors.New("the controller has gone silent: check the network and connect again")
+	}
+	return fmt.Errorf("the connection broke: %v", innermost(err))
+}
+
+// outputWriter remembers that it was the output that failed, and hides ReadFrom: what comes is in
+// user space already, having been decrypted there.
+type outputWriter struct {
+	w      io.Writer
+	failed bool
+}
+
+func (o *outputWriter) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	o.failed = o.failed || err != nil
+	return n, err
+}
+
+// onlyReader and onlyWriter hide WriteTo and ReadFrom, which would leave the buffers unused.
+type onlyReader struct{ io.Reader }
+type onlyWriter struct{ io.Writer }

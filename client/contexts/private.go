@@ -1,0 +1,62 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package contexts
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// WritePrivate replaces the file at path as a whole, so that who reads it meanwhile sees the old
+// content or the new. The file has mode 0600; its directory, when it must be made, 0700.
+func WritePrivate(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the directory for %q: %v", path, err)
+	}
+	if err := checkDir(dir); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("writing %q: %v", path, err)
+	}
+	defer os.Remove(f.Name()) // fails once it has been renamed, as it should
+	if err := fill(f, content); err != nil {
+		return fmt.Errorf("writing %q: %v", path, err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("writing %q: %v", path, err)
+	}
+	return nil
+}
+
+// fill writes, syncs and closes f: a rename that survives a power cut must not name an empty file.
+func fill(f *os.File, content []byte) error {
+	_, err := f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// CreatePrivate makes the file at path, mode 0600, and refuses to touch one that is there already.
+func CreatePrivate(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if os.IsExist(err) {
+		return fmt.Errorf("the file %q is there already: name another, or remove it", path)
+	}
+	if err != nil {
+		return fmt.Errorf("making the file: %v", err)
+	}
+	if err := fill(f, content); err != nil {
+		os.Remove(path)
+		return fmt.Errorf("writing %q: %v", path, err)
+	}
+	return nil
+}
