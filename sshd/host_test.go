@@ -70,7 +70,7 @@ func (h *hostTarget) Dial(ctx context.Context, host string, port uint16) (net.Co
 }
 
 // lastCommand is the command that was started last.
-func (h *hostTarget) lastCommand(t *testing.T) Command {
+func (h *hostTarget) lastCommand(t testing.TB) Command {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -81,7 +81,7 @@ func (h *hostTarget) lastCommand(t *testing.T) Command {
 }
 
 // checkEnded fails the test unless End was called once for every process that was started.
-func (h *hostTarget) checkEnded(t *testing.T) {
+func (h *hostTarget) checkEnded(t testing.TB) {
 	t.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -30,7 +30,7 @@ const patience = 30 * time.Second
 
 // host is a server on a target, and what its connections are granted.
 type host struct {
-	t      *testing.T
+	t      testing.TB
 	target *hostTarget
 	cfg    Config
 	grant  api.Grant
@@ -39,7 +39,7 @@ type host struct {
 	cancel context.CancelCauseFunc
 }
 
-func newHost(t *testing.T) *host {
+func newHost(t testing.TB) *host {
 	t.Helper()
 	h := &host{t: t, target: newHostTarget(), signer: newSigner(t), grant: api.Grant{
 		SessionID: "s1", ContainerID: "c1", User: "user", LocalUser: "me", ClientAddress: "192.0.2.7:1234",
@@ -54,7 +54,7 @@ func newHost(t *testing.T) *host {
 }
 
 // testLog is a logger that nobody reads but who debugs with -v.
-func testLog(t *testing.T) logrus.FieldLogger {
+func testLog(t testing.TB) logrus.FieldLogger {
 	l := logrus.New()
 	l.SetLevel(logrus.DebugLevel)
 	l.SetOutput(&testWriter{t: t})
@@ -62,14 +62,14 @@ func testLog(t *testing.T) logrus.FieldLogger {
 	return l
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w *testWriter) Write(p []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(p)))
 	return len(p), nil
 }
 
-func newSigner(t *testing.T) gossh.Signer {
+func newSigner(t testing.TB) gossh.Signer {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -112,7 +112,7 @@ func (h *host) serve() *served {
 }
 
 // wait waits until Serve has returned and returns its error.
-func (s *served) wait(t *testing.T) error {
+func (s *served) wait(t testing.TB) error {
 	t.Helper()
 	select {
 	case <-s.done:
@@ -124,7 +124,7 @@ func (s *served) wait(t *testing.T) error {
 }
 
 // tcpPair is a connection through loopback.
-func tcpPair(t *testing.T) (near, far net.Conn) {
+func tcpPair(t testing.TB) (near, far net.Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -250,5 +250,65 @@ func (g *gate) wait(t *testing.T) {
 	case <-g.ch:
 	case <-time.After(patience):
 		t.Fatal("waited too long")
+	}
+}
+
+// receive waits for the next value.
+func receive[T any](t *testing.T, ch <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(patience):
+		t.Fatal("waited too long")
+		panic("unreachable")
+	}
+}
+
+// readAll reads to the end, within patience.
+func readAll(t *testing.T, r io.Reader) string {
+	t.Helper()
+	all := make(chan string, 1)
+	go func() {
+		b, _ := io.ReadAll(r)
+		all <- string(b)
+	}()
+	return receive(t, all)
+}
+
+// readUntil reads until what was read ends with the text.
+func readUntil(t *testing.T, r io.Reader, text string) string {
+	t.Helper()
+	got := make(chan string, 1)
+	go func() {
+		var b []byte
+		one := make([]byte, 1)
+		for !strings.HasSuffix(string(b), text) {
+			if n, err := r.Read(one); n == 0 && err != nil {
+				break
+			}
+			b = append(b, one[0])
+		}
+		got <- string(b)
+	}()
+	s := receive(t, got)
+	if !strings.HasSuffix(s, text) {
+		t.Fatalf("read %q and then the end, want it to end with %q", s, text)
+	}
+	return s
+}
+
+// eventually waits until the condition holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited too long for %s", what)
+		}
 	}
 }
