@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // hostTarget is a Target whose processes are this machine's own, all run as whoever runs the test.
@@ -234,7 +235,14 @@ func (p *hostProcess) Resize(s WindowSize) error {
 	if p.tty == nil {
 		return errors.New("no terminal")
 	}
-	return pty.Setsize(p.tty, winsize(s))
+	raw, err := p.tty.SyscallConn() // not Fd, which makes the file blocking and races with its Close
+	if err != nil {
+		return err
+	}
+	size := &unix.Winsize{Col: uint16(s.Columns), Row: uint16(s.Rows)}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, size) })
+	return errors.Join(err, failed)
 }
 
 func (p *hostProcess) Signal(name string) error {
