@@ -34,13 +34,13 @@ const RunnerSSHPath = "/v1/ssh"
 //	PathContainer     GET, PATCH UpdateContainer, DELETE (only an ended one)
 //	PathContainerKey  GET ContainerKey
 //	PathContainerEnd  POST EndContainer: Container
-//	PathContainerSSH  POST, upgrade to ProtocolSSH
+//	PathContainerSSH  POST, upgrade to ProtocolSSH; GET tells whether it would be refused
 //	PathContainerRunner  POST ReportRunner: RunnerReported
 //	PathSessions      GET List[Session]
 //	PathSession       GET, DELETE (closes)
 //	PathSettings      GET Settings, PATCH UpdateSettings: Settings
 //
-// A POST that makes a record answers 201, a DELETE and a PUT answer 204, all else 200.
+// A POST that makes a record answers 201, a DELETE, a PUT and that GET answer 204, all else 200.
 const (
 	PathHealth     = "/healthz"
 	PathReady      = "/readyz"

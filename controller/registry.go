@@ -69,19 +69,37 @@ const (
 func (g *registry) reserve(ctx context.Context, v api.Session, token api.TokenID) (*session, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case g.max > 0 && len(g.sessions) >= g.max:
-		return nil, tooMany("the controller has %d sessions, which is its limit: try again when one has ended", g.max)
-	case g.maxPerUser > 0 && g.perUser[v.User] >= g.maxPerUser:
-		return nil, tooMany("you have %d sessions, which is the limit for one user: close one, \"switchyard sessions\" lists them", g.maxPerUser)
-	case g.draining:
-		return nil, drainingProblem()
+	if p := g.refusal(v.User); p != nil {
+		return nil, p
 	}
 	s := &session{Session: v, token: token, done: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	g.sessions[v.ID] = s
 	g.perUser[v.User]++
 	return s, nil
+}
+
+// refusal tells why no session of this user can be taken now. It is called with the lock held.
+func (g *registry) refusal(user string) *api.Problem {
+	switch {
+	case g.max > 0 && len(g.sessions) >= g.max:
+		return tooMany("the controller has %d sessions, which is its limit: try again when one has ended", g.max)
+	case g.maxPerUser > 0 && g.perUser[user] >= g.maxPerUser:
+		return tooMany("you have %d sessions, which is the limit for one user: close one, \"switchyard sessions\" lists them", g.maxPerUser)
+	case g.draining:
+		return drainingProblem()
+	}
+	return nil
+}
+
+// mayReserve tells whether reserve would take a session of this user.
+func (g *registry) mayReserve(user string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if p := g.refusal(user); p != nil {
+		return p
+	}
+	return nil
 }
 
 // attach gives a session its connections, from when on the registry may close them. The error is why the

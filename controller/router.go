@@ -68,6 +68,7 @@ var routes = []route{
 	{http.MethodGet, api.PathContainers + "/{ref}/key", users, (*Controller).containerKey},
 	{http.MethodPost, api.PathContainers + "/{ref}/end", usersRunners, (*Controller).endContainer},
 	{http.MethodPost, api.PathContainers + "/{ref}/runner", runners, (*Controller).reportRunner},
+	{http.MethodGet, api.PathContainers + "/{ref}/ssh", anybody, (*Controller).probeSSH},
 	{http.MethodPost, api.PathContainers + "/{ref}/ssh", anybody, (*Controller).openSSH},
 
 	{http.MethodGet, api.PathSessions, users, (*Controller).listSessions},

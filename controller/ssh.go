@@ -55,6 +55,18 @@ func (c *Controller) openSSH(x *call) error {
 	return nil
 }
 
+// probeSSH answers as openSSH would, as far as that can be told without reaching the runner: a client that
+// hands its connection to OpenSSH can show the reason for a refusal before it does.
+func (c *Controller) probeSSH(x *call) error {
+	if _, _, err := c.authorise(x); err != nil {
+		return err
+	}
+	if err := c.registry.mayReserve(x.caller.user.Name); err != nil {
+		return err
+	}
+	return x.done()
+}
+
 // checkUpgrade refuses what is not an upgrade to SSH, before anything is looked up for it.
 func checkUpgrade(r *http.Request) error {
 	err := upgrade.Check(r, api.ProtocolSSH)
