@@ -14,9 +14,9 @@ import (
 // line that says why it ends.
 const announceTimeout = time.Second
 
-// end ends the connection from this side. Every session is told why, its process is ended, and what
-// it still had to say, its exit-status and the channel's close go to the client; then the connection is
-// closed, at the latest after Config.EndTimeout.
+// end ends the connection from this side. Every session is told why, its process is ended, and how it
+// ended goes to the client with the channel's close; then the connection is closed, at the latest after
+// Config.EndTimeout.
 func (c *connection) end(cause error) {
 	defer close(c.ended)
 	if errors.Is(cause, context.Canceled) {

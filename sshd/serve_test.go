@@ -93,11 +93,15 @@ type served struct {
 // closed, Serve must return, and every process must have been ended once.
 func (h *host) serve() *served {
 	h.t.Helper()
+	return h.serveConn(tcpPair(h.t))
+}
+
+func (h *host) serveConn(near, far net.Conn) *served {
+	h.t.Helper()
 	server, err := New(h.cfg)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	near, far := tcpPair(h.t)
 	s := &served{conn: near, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)

@@ -38,6 +38,7 @@ type session struct {
 	terminal bool       // there is a pty
 	started  bool       // shell, exec or subsystem was accepted
 	stopped  bool       // the server ends the session
+	untold   string     // what the server had to say before attach
 
 	running sync.WaitGroup // the process's goroutines
 }
@@ -73,15 +74,30 @@ func (s *session) serve(open gossh.NewChannel) {
 	s.running.Wait()
 }
 
-// attach gives the session its channel. One that was stopped meanwhile is closed at once.
+// attach gives the session its channel. What was said before is said first, and a session that was stopped
+// meanwhile is closed at once.
 func (s *session) attach(ch gossh.Channel) {
+	stderr := &output{ch: ch}
+	for line := s.publish(ch, stderr); line != ""; line = s.publish(ch, stderr) {
+		stderr.Write([]byte(line + "\n"))
+	}
 	s.mu.Lock()
-	s.ch, s.stderr = ch, &output{ch: ch}
 	stopped := s.stopped
 	s.mu.Unlock()
 	if stopped {
 		ch.Close()
 	}
+}
+
+// publish sets the channel, unless a line waits to be said before.
+func (s *session) publish(ch gossh.Channel, stderr *output) (line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	line, s.untold = s.untold, ""
+	if line == "" {
+		s.ch, s.stderr = ch, stderr
+	}
+	return line
 }
 
 // answer answers one request, in order, as requests have no number (RFC 4254 section 5.4). What the
@@ -237,6 +253,9 @@ func (s *session) stop() {
 func (s *session) tell(line string) {
 	s.mu.Lock()
 	stderr, terminal := s.stderr, s.terminal
+	if stderr == nil {
+		s.untold = line
+	}
 	s.mu.Unlock()
 	if stderr == nil {
 		return
