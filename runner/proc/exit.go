@@ -5,7 +5,6 @@ package proc
 
 import (
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -28,8 +27,7 @@ func ExitOf(ws syscall.WaitStatus) sshd.Exit {
 func (p *pidfd) exitInfo() (ws syscall.WaitStatus, known bool) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 	err := p.raw.Control(func(fd uintptr) {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, unix.PIDFD_GET_INFO, uintptr(unsafe.Pointer(&info)))
-		known = errno == 0 && info.Mask&unix.PIDFD_INFO_EXIT != 0
+		known = unix.IoctlPidfdInfo(int(fd), &info) == nil && info.Mask&unix.PIDFD_INFO_EXIT != 0
 	})
 	return syscall.WaitStatus(info.Exit_code), err == nil && known
 }

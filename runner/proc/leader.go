@@ -97,6 +97,17 @@ func (l *Leader) Wait(ctx context.Context) error {
 	}
 }
 
+// Exited tells whether the leader has exited, now.
+func (l *Leader) Exited() bool {
+	exited := l.fd.ready(unix.POLLIN)
+	select {
+	case <-l.exited:
+		return true
+	default:
+		return exited
+	}
+}
+
 // ExitInfo says how the leader ended. It is known once the parent has collected it, for which
 // ExitInfo waits two seconds at most; call it after Wait. It needs Linux 6.15; before that it is known
 // only if we are root and saw the leader before its parent did.

@@ -45,11 +45,19 @@ func (p *pidfd) wait(events int16, deadline time.Time) error {
 	if err := p.file.SetReadDeadline(deadline); err != nil {
 		return err
 	}
-	return p.raw.Read(func(fd uintptr) bool {
-		fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
-		n, err := unix.Poll(fds, 0)
-		return err == nil && n > 0 && fds[0].Revents&events != 0
-	})
+	return p.raw.Read(func(fd uintptr) bool { return poll(fd, events) })
+}
+
+// ready tells whether one of the events is there now. It is false when the pidfd is closed.
+func (p *pidfd) ready(events int16) (is bool) {
+	p.raw.Control(func(fd uintptr) { is = poll(fd, events) })
+	return is
+}
+
+func poll(fd uintptr, events int16) bool {
+	fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&events != 0
 }
 
 // signal sends a signal to the process, or with unix.PIDFD_SIGNAL_PROCESS_GROUP to the group whose id

@@ -1,0 +1,103 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package host
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxRest bounds what finish takes out of a pipe or terminal: more than either can hold, less than a
+// process that goes on writing for ever could fill.
+const maxRest = 4 * pipeSize
+
+// past is a deadline that ends whatever waits.
+var past = time.Unix(1, 0)
+
+// output is one of a process's outputs. It ends when all who could write to it are gone, or when
+// finish ends it; either way everything written before is read first.
+type output struct {
+	file *os.File
+	raw  syscall.RawConn
+
+	// mu orders reads. Read holds it over I/O; finish first makes that I/O return.
+	mu       sync.Mutex
+	finished bool
+	rest     []byte // what was in the pipe when finish closed it
+}
+
+func newOutput(f *os.File) (*output, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return &output{file: f, raw: raw}, nil
+}
+
+func (o *output) Read(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished {
+		return o.readRest(p)
+	}
+	n, err := o.file.Read(p)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return o.readNow(p) // finish waits for the lock
+	case errors.Is(err, unix.EIO):
+		err = io.EOF // a terminal's way to say that its other side is closed, pty(7)
+	}
+	return n, err
+}
+
+func (o *output) readRest(p []byte) (int, error) {
+	if len(o.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, o.rest)
+	o.rest = o.rest[n:]
+	return n, nil
+}
+
+// readNow reads what is there without waiting, and then says io.EOF.
+func (o *output) readNow(p []byte) (n int, err error) {
+	raw := o.raw.Control(func(fd uintptr) {
+		for {
+			if n, err = unix.Read(int(fd), p); err != unix.EINTR {
+				return
+			}
+		}
+	})
+	if raw != nil || err != nil || n <= 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// finish ends the output though somebody may still hold its other end, and closes it. What has been
+// written so far can be read after.
+func (o *output) finish() {
+	o.file.SetReadDeadline(past)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.finished {
+		return
+	}
+	buf := make([]byte, 32<<10)
+	for len(o.rest) < maxRest {
+		n, err := o.readNow(buf)
+		if err != nil {
+			break
+		}
+		o.rest = append(o.rest, buf[:n]...)
+	}
+	o.finished = true
+	o.file.Close()
+}
