@@ -70,7 +70,7 @@ func (c *Controller) identify(r *http.Request) {
 		r.Header.Set("Authorization", "Bearer "+string(c.cfg.Token))
 	}
 	r.Header.Set("User-Agent", "switchyard/"+c.cfg.Version)
-	r.Header.Set(api.HeaderClient, c.cfg.Version)
+	r.Header.Set(api.HeaderClient, "switchyard/"+c.cfg.Version)
 }
 
 // callError drops the method and the URL that net/http puts in front.

@@ -109,19 +109,19 @@ func networkReason(err error, address string) string {
 	var (
 		dns    *net.DNSError
 		record tls.RecordHeaderError
-		alert  tls.AlertError
+		op     *net.OpError
 	)
 	switch {
 	case errors.As(err, &dns):
 		return dnsReason(dns)
 	case errors.As(err, &record):
 		return fmt.Sprintf("what listens at %s does not speak TLS: check the port", address)
-	case errors.As(err, &alert):
-		return fmt.Sprintf("it refuses the TLS handshake (%s)", strings.TrimPrefix(alert.Error(), "tls: "))
+	case errors.As(err, &op) && op.Op == "remote error": // an alert (RFC 8446 section 6.2), whose type is not exported
+		return fmt.Sprintf("it refuses the TLS handshake (%s)", strings.TrimPrefix(op.Err.Error(), "tls: "))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("nothing listens at %s: check the address, or start the controller", address)
+		return fmt.Sprintf("nothing listens at %s: check the address, and that it runs", address)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Sprintf("there is no socket %s: check the path, or start the controller", address)
+		return fmt.Sprintf("there is no socket %s: check the path, and that it runs", address)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf("this user may not open %s: ask for the permission, or use the controller's https:// address", address)
 	}

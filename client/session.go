@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"switchyard/api"
 	"switchyard/upgrade"
@@ -19,6 +21,9 @@ import (
 // upgradeTimeout bounds the wait for the 101: the controller reaches the container's runner before it
 // answers, and has bounds of its own that are meant to be met first.
 const upgradeTimeout = 60 * time.Second
+
+// maxLocalUser is the longest local name that a controller takes, in bytes.
+const maxLocalUser = 255
 
 // Dial opens a connection to the SSH endpoint of a container. localUser is the user's name on this
 // machine, see api.Grant. ctx bounds the handshake alone. The caller closes the connection.
@@ -63,10 +68,8 @@ func LocalUser() string {
 		// Windows puts the domain or the machine in front.
 		name = name[strings.LastIndexByte(name, '\\')+1:]
 	}
-	for _, b := range []byte(name) {
-		if b < ' ' || b == 0x7f {
-			return ""
-		}
+	if len(name) > maxLocalUser || strings.ContainsFunc(name, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return ""
 	}
 	return name
 }

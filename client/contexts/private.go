@@ -45,18 +45,32 @@ func fill(f *os.File, content []byte) error {
 	return err
 }
 
-// CreatePrivate makes the file at path, mode 0600, and refuses to touch one that is there already.
-func CreatePrivate(path string, content []byte) error {
+// Secret is a place that a secret is to be written to. It is made before the secret is, so that none is
+// lost because there was nowhere to put it.
+type Secret struct{ f *os.File }
+
+// NewSecret makes the file at path, mode 0600, and refuses to touch one that is there already.
+func NewSecret(path string) (Secret, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if os.IsExist(err) {
-		return fmt.Errorf("the file %q is there already: name another, or remove it", path)
+		return Secret{}, fmt.Errorf("the file %q is there already: name another, or remove it", path)
 	}
 	if err != nil {
-		return fmt.Errorf("making the file: %v", err)
+		return Secret{}, fmt.Errorf("making the file: %v", err)
 	}
-	if err := fill(f, content); err != nil {
-		os.Remove(path)
-		return fmt.Errorf("writing %q: %v", path, err)
+	return Secret{f}, nil
+}
+
+// Write writes the secret as one line and closes the file.
+func (s Secret) Write(secret string) error {
+	if err := fill(s.f, []byte(secret+"\n")); err != nil {
+		return fmt.Errorf("writing %q: %v", s.f.Name(), err)
 	}
 	return nil
+}
+
+// Discard removes the file, for when there is no secret after all.
+func (s Secret) Discard() {
+	s.f.Close()
+	os.Remove(s.f.Name())
 }

@@ -11,6 +11,7 @@ import (
 	"switchyard/api"
 	"switchyard/client"
 	"switchyard/client/contexts"
+	"switchyard/client/show"
 )
 
 func (p *program) container() *cobra.Command {
@@ -45,17 +46,7 @@ The container's runner needs the container's key: --key-file writes it to a new 
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Name, in.ShellAccess = args[0], access.value
-			return p.with(func(c *client.Controller, s contexts.Selected) error {
-				if in.Project == "" {
-					in.Project = s.Project
-				}
-				created, err := c.CreateContainer(cmd.Context(), in)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintln(p.out, created.ID)
-				return p.handKey(created, keyFile)
-			})
+			return p.handOut(keyFile, func() (string, error) { return p.register(cmd, in, keyFile != "") })
 		},
 	}
 	f := cmd.Flags()
@@ -67,21 +58,24 @@ The container's runner needs the container's key: --key-file writes it to a new 
 	return cmd
 }
 
-func (p *program) handKey(created api.CreatedContainer, keyFile string) error {
-	if keyFile == "" {
-		p.note("the runner needs the container's key: \"switchyard container key %s --key-file FILE\" writes it", created.ID)
-		return nil
-	}
-	return p.handSecret(keyFile, created.ContainerKey)
-}
-
-// handSecret writes a secret to a new file, or to standard output for "-".
-func (p *program) handSecret(path, secret string) error {
-	if path == "-" {
-		_, err := fmt.Fprintln(p.out, secret)
+// register makes the record, prints its id and returns its key.
+func (p *program) register(cmd *cobra.Command, in api.CreateContainer, keyWanted bool) (key string, err error) {
+	err = p.with(func(c *client.Controller, s contexts.Selected) error {
+		if in.Project == "" {
+			in.Project = s.Project
+		}
+		created, err := c.CreateContainer(cmd.Context(), in)
+		if err != nil {
+			return err
+		}
+		key = created.ContainerKey
+		if !keyWanted {
+			p.note("the runner needs the container's key: \"switchyard container key %s --key-file FILE\" writes it", show.Line(string(created.ID)))
+		}
+		_, err = fmt.Fprintln(p.out, show.Line(string(created.ID)))
 		return err
-	}
-	return contexts.CreatePrivate(path, []byte(secret+"\n"))
+	})
+	return key, err
 }
 
 func (p *program) containerKey() *cobra.Command {
@@ -90,12 +84,12 @@ func (p *program) containerKey() *cobra.Command {
 		Use: "key CONTAINER", Short: "Write the key that a container's runner needs", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeContainers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.withContainer(args[0], func(c *client.Controller, ref api.Ref) error {
-				key, err := c.ContainerKey(cmd.Context(), ref)
-				if err != nil {
+			return p.handOut(keyFile, func() (key string, err error) {
+				err = p.withContainer(args[0], func(c *client.Controller, ref api.Ref) (err error) {
+					key, err = c.ContainerKey(cmd.Context(), ref)
 					return err
-				}
-				return p.handSecret(keyFile, key)
+				})
+				return key, err
 			})
 		},
 	}

@@ -37,9 +37,8 @@ func (p *program) root() *cobra.Command {
 
 The controller is the one that --context names, or --url, or SWITCHYARD_URL, or SWITCHYARD_CONTEXT,
 or else the context that was used last.`,
-		SilenceErrors:    true,
-		SilenceUsage:     true,
-		PersistentPreRun: func(*cobra.Command, []string) { p.running = true },
+		SilenceErrors: true,
+		SilenceUsage:  true,
 	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&p.flags.Context, "context", "", "talk to the controller of this context")
@@ -49,7 +48,22 @@ or else the context that was used last.`,
 	cmd.RegisterFlagCompletionFunc("context", p.completeContexts)
 	cmd.AddGroup(&cobra.Group{ID: "reach", Title: "Containers:"}, &cobra.Group{ID: "access", Title: "Controllers and who you are:"}, &cobra.Group{ID: "admin", Title: "Administration:"})
 	p.addCommands(cmd)
+	p.noteRunning(cmd)
 	return cmd
+}
+
+// noteRunning has each command say when its line has been understood. What cobra itself has for that
+// comes before it looks for required flags.
+func (p *program) noteRunning(cmd *cobra.Command) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			p.running = true
+			return run(cmd, args)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		p.noteRunning(c)
+	}
 }
 
 func (p *program) addCommands(root *cobra.Command) {

@@ -36,14 +36,7 @@ be shown again: the controller keeps no more than its digest.`,
 				return fmt.Errorf("a token cannot expire in %v: give a time such as 720h", expires)
 			}
 			in.ExpiresSeconds = int64(expires / time.Second)
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
-				t, err := c.CreateToken(cmd.Context(), in)
-				if err != nil {
-					return err
-				}
-				p.note("made the token %s of %s", show.Line(string(t.ID)), show.Line(t.User))
-				return p.handSecret(out, t.Secret)
-			})
+			return p.handOut(out, func() (string, error) { return p.makeToken(cmd, in) })
 		},
 	}
 	f := cmd.Flags()
@@ -52,6 +45,19 @@ be shown again: the controller keeps no more than its digest.`,
 	f.DurationVar(&expires, "expires", 0, "refuse it after this time, such as 720h (default: never)")
 	f.StringVar(&out, "out", "-", "write it to this new file, mode 0600")
 	return cmd
+}
+
+func (p *program) makeToken(cmd *cobra.Command, in api.CreateToken) (secret string, err error) {
+	err = p.with(func(c *client.Controller, _ contexts.Selected) error {
+		t, err := c.CreateToken(cmd.Context(), in)
+		if err != nil {
+			return err
+		}
+		secret = t.Secret
+		p.note("made the token %s of %s", show.Line(string(t.ID)), show.Line(t.User))
+		return nil
+	})
+	return secret, err
 }
 
 func (p *program) tokenList() *cobra.Command {
