@@ -41,11 +41,18 @@ func (t *Target) findLeader(ctx context.Context, id string, ended <-chan struct{
 	return nil, err
 }
 
+// Between questions to the engine for a process's number: the first after a
+// birth, and the most.
+const (
+	pidPause    = time.Millisecond
+	maxPIDPause = 50 * time.Millisecond
+)
+
 // awaitPID asks the engine for the process's number. The engine answers an
-// attachment before it starts the process, and holds its answer to an inspection
-// back while it starts it, so few questions are needed.
+// attachment before it starts the process, and an inspection at any time.
 func (t *Target) awaitPID(ctx context.Context, id string, ended <-chan struct{}) (int, error) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+	births := t.births()
+	for pause := 8 * pidPause; ; pause = min(2*pause, maxPIDPause) {
 		last := closed(ended)
 		found, err := t.engine.ExecInspect(ctx, id, client.ExecInspectOptions{})
 		switch {
@@ -56,8 +63,12 @@ func (t *Target) awaitPID(ctx context.Context, id string, ended <-chan struct{})
 		case found.ExitCode != 0 || last:
 			return 0, errNotStarted
 		}
-		if err := rest(ctx, pause, ended); err != nil {
+		born, err := births.await(ctx, pause, ended)
+		if err != nil {
 			return 0, err
+		}
+		if born {
+			pause = pidPause / 2
 		}
 	}
 }

@@ -9,12 +9,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"time"
 
 	"github.com/moby/moby/client"
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 
 	"switchyard/runner/proc"
 	"switchyard/sshd"
@@ -68,10 +70,12 @@ func (t *Target) newProcess(id string, connection client.HijackedResponse, termi
 	return p
 }
 
-// pump reads the connection to its end.
+// pump reads the connection to its end. The engine closes only its own half
+// then, and would let a writer of input wait for ever.
 func (p *process) pump() {
 	defer close(p.drained)
 	err := pump(p.connection.Reader, p.stdout, p.stderr)
+	p.connection.Close()
 	if !errors.Is(err, io.EOF) {
 		p.log.WithError(err).Debug("the engine's connection was lost")
 	}
@@ -152,12 +156,7 @@ func (p *process) end() {
 			p.log.WithError(err).Warn("ending a session")
 		}
 	}
-	// The engine closes the connection when it has forgotten the instance.
-	select {
-	case <-p.drained:
-	case <-time.After(releaseWait):
-		p.log.Warn("the engine still holds the connection of a process that has ended")
-	}
+	p.awaitRelease()
 	p.disconnect()
 	if p.master != nil {
 		p.master.Close()
@@ -166,6 +165,22 @@ func (p *process) end() {
 		p.leader.Close()
 	}
 	<-p.exited
+}
+
+// awaitRelease waits until the engine has closed the connection, which it does
+// once it has forgotten the instance. A leader that was detached keeps its
+// instance for as long as it lives, and is not waited for.
+func (p *process) awaitRelease() {
+	if p.leader != nil && p.leader.Signal(0) == nil && runs(p.leader.PID()) {
+		return
+	}
+	limit := time.NewTimer(releaseWait)
+	defer limit.Stop()
+	select {
+	case <-p.drained:
+	case <-limit.C:
+		p.log.Warn("the engine still holds the connection of a process that has ended")
+	}
 }
 
 // disconnect closes the connection to the engine and waits for the pump.
@@ -182,5 +197,12 @@ type pipeInput process
 
 func (in *pipeInput) Write(p []byte) (int, error) { return in.connection.Conn.Write(p) }
 
-// Close half-closes the connection, which the engine turns into EOF.
-func (in *pipeInput) Close() error { return in.connection.CloseWrite() }
+// Close half-closes the connection, which the engine turns into EOF. After the
+// process's end there is nobody to tell.
+func (in *pipeInput) Close() error {
+	err := in.connection.CloseWrite()
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ENOTCONN) {
+		return nil
+	}
+	return err
+}

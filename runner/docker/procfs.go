@@ -30,6 +30,17 @@ func state(stat *os.File) byte {
 	return 0
 }
 
+// runs says whether a process has not exited yet.
+func runs(pid int) bool {
+	stat, err := os.Open(procPath(pid, "stat"))
+	if err != nil {
+		return false
+	}
+	defer stat.Close()
+	s := state(stat)
+	return s != 0 && s != 'Z' && s != 'X'
+}
+
 // parent is the number of a process's parent.
 func parent(pid int) (int, error) {
 	path := procPath(pid, "stat")

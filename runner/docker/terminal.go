@@ -7,6 +7,7 @@ package docker
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -163,7 +164,27 @@ func (p *process) Break() error { return p.onMaster(tty.SendBreak) }
 // read or closed.
 type terminalInput process
 
-func (in *terminalInput) Write(p []byte) (int, error) { return in.master.Write(p) }
+// Write implements io.Writer. Linux takes bytes for a terminal that nobody has
+// open any more, so that is looked for once the process has exited; before, a
+// program may close its terminal and open it again.
+func (in *terminalInput) Write(p []byte) (int, error) {
+	if closed(in.exited) && (*process)(in).onMaster(mustBeOpen) != nil {
+		return 0, io.ErrClosedPipe
+	}
+	return in.master.Write(p)
+}
+
+// mustBeOpen refuses a terminal whose slave nobody has open.
+func mustBeOpen(master int) error {
+	polled := []unix.PollFd{{Fd: int32(master)}}
+	if _, err := unix.Poll(polled, 0); err != nil && err != unix.EINTR {
+		return err
+	}
+	if polled[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0 {
+		return io.ErrClosedPipe
+	}
+	return nil
+}
 
 // Close does nothing, as with sshd: a terminal has no end of input but the
 // character that the user types for it.

@@ -1,0 +1,104 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package docker
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"switchyard/sshd"
+	"switchyard/test/rig"
+)
+
+// timeout only bounds a failure.
+const timeout = 30 * time.Second
+
+// world is a container and the target that is made of it.
+type world struct {
+	*rig.Container
+	target *Target
+}
+
+// open makes a target of a new container.
+func open(t testing.TB, spec rig.ContainerSpec) *world {
+	t.Helper()
+	rig.NeedRoot(t)
+	engine := rig.NeedDocker(t)
+	c := engine.Run(t, spec)
+	target, err := New(t.Context(), Config{Client: engine.Client(), ContainerID: c.ID, Grace: 2 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { target.Close() })
+	return &world{c, target}
+}
+
+// account finds a login that the container has.
+func (w *world) account(t testing.TB, login string) sshd.Account {
+	t.Helper()
+	a, err := w.target.Account(t.Context(), login)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// start starts a process, which the test's end ends.
+func (w *world) start(t testing.TB, c sshd.Command) sshd.Process {
+	t.Helper()
+	if c.Account.Shell == "" {
+		c.Account = w.account(t, "root")
+	}
+	p, err := w.target.Start(t.Context(), c)
+	if err != nil {
+		t.Fatalf("starting %q: %v", c.Line, err)
+	}
+	t.Cleanup(p.End)
+	return p
+}
+
+// result is what a process left.
+type result struct {
+	stdout, stderr string
+	exit           sshd.Exit
+}
+
+// run runs a command with an input and waits for its end.
+func (w *world) run(t testing.TB, c sshd.Command, input string) result {
+	t.Helper()
+	p := w.start(t, c)
+	go func() {
+		_, _ = io.WriteString(p.Stdin(), input)
+		_ = p.Stdin().Close()
+	}()
+	return finish(t, p)
+}
+
+// finish reads a process's outputs to their ends.
+func finish(t testing.TB, p sshd.Process) result {
+	t.Helper()
+	stderr := make(chan string, 1)
+	go func() {
+		var all []byte
+		if p.Stderr() != nil {
+			all, _ = io.ReadAll(p.Stderr())
+		}
+		stderr <- string(all)
+	}()
+	stdout, err := io.ReadAll(p.Stdout())
+	if err != nil {
+		t.Errorf("reading stdout: %v", err)
+	}
+	exit, err := p.Wait()
+	if err != nil {
+		t.Errorf("waiting: %v", err)
+	}
+	return result{string(stdout), <-stderr, exit}
+}
+
+// line is a command as root without a terminal.
+func line(l string) sshd.Command { return sshd.Command{Line: l} }
