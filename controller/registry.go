@@ -85,7 +85,7 @@ func (g *registry) refusal(user string) *api.Problem {
 	case g.max > 0 && len(g.sessions) >= g.max:
 		return tooMany("the controller has %d sessions, which is its limit: try again when one has ended", g.max)
 	case g.maxPerUser > 0 && g.perUser[user] >= g.maxPerUser:
-		return tooMany("you have %d sessions, which is the limit for one user: close one, \"switchyard sessions\" lists them", g.maxPerUser)
+		return tooMany("you have %d sessions, which is the limit for one user: close one, \"switchyard session list\" shows them", g.maxPerUser)
 	case g.draining:
 		return drainingProblem()
 	}

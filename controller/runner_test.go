@@ -50,14 +50,6 @@ func newRunner(t *testing.T, c api.CreatedContainer, behave func(*visit)) *fakeR
 	if err != nil {
 		t.Fatal(err)
 	}
-	authority, err := ca.NewTLS(time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := ca.NewSelf(authority, func() []string { return []string{"runner"} }, nil).GetCertificate(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +58,7 @@ func newRunner(t *testing.T, c api.CreatedContainer, behave func(*visit)) *fakeR
 	if behave == nil {
 		behave = (*visit).echo
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12}
+	config := &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, MinVersion: tls.VersionTLS12}
 	f.wg.Go(func() { f.accept(config, behave) })
 	t.Cleanup(func() { l.Close(); f.wg.Wait() })
 	return f
@@ -216,4 +208,17 @@ func (w *world) running(project, name string, behave func(*visit)) (api.CreatedC
 	f := newRunner(w.t, c, behave)
 	w.report(c, f.addr)
 	return c, f
+}
+
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	authority, err := ca.NewTLS(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := ca.NewSelf(authority, func() []string { return []string{"runner"} }, nil).GetCertificate(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *cert
 }

@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -198,7 +197,29 @@ func (w *world) send(r *http.Request) answer {
 	if err != nil {
 		w.t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 	}
-	return answer{status: resp.StatusCode, header: resp.Header, body: b, proto: resp.Proto}
+	a := answer{status: resp.StatusCode, header: resp.Header, body: b, proto: resp.Proto}
+	w.hold(r, a)
+	return a
+}
+
+// hold holds every answer against the OpenAPI file.
+func (w *world) hold(r *http.Request, a answer) {
+	w.t.Helper()
+	pattern := controller.PatternForTest(r.Method, r.URL)
+	if pattern == "" || r.Method == http.MethodHead {
+		return
+	}
+	s, err := theSpec()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var sent []byte
+	if body, err := r.GetBody(); err == nil {
+		sent, _ = io.ReadAll(body)
+	}
+	if err := s.checkAnswer(r.Method, pattern, sent, a); err != nil {
+		w.t.Errorf("docs/openapi.yaml: %v\n%s", err, a.body)
+	}
 }
 
 // must makes a request that has to succeed with this status, and reads the answer into T.
@@ -325,5 +346,3 @@ func (w *world) dial() *tls.Conn {
 	conn.SetDeadline(time.Now().Add(patience))
 	return conn
 }
-
-var _ net.Conn = (*tls.Conn)(nil)
