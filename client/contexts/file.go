@@ -159,9 +159,13 @@ func (f *File) NameFor(endpoint client.Endpoint) string {
 			return c.Name
 		}
 	}
-	name := endpoint.ContextName()
+	base := endpoint.ContextName()
+	if CheckName(base) != nil {
+		base = "controller"
+	}
+	name := base
 	for i := 2; f.Find(name) != nil; i++ {
-		name = fmt.Sprintf("%s-%d", endpoint.ContextName(), i)
+		name = fmt.Sprintf("%s-%d", base, i)
 	}
 	return name
 }

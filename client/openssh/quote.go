@@ -36,7 +36,7 @@ func quoteWord(s, goos string) (string, error) {
 }
 
 // plain are the characters that no shell takes for anything else.
-const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@,+="
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@,+"
 
 // quoteWindows turns backslashes into slashes, which Windows takes too: what a backslash means
 // between double quotes is not the same to CreateProcess and to sh.
