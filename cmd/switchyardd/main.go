@@ -1,0 +1,58 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command switchyardd is the daemon: "controller" runs the API and the switchyard, "runner" the endpoint for
+// one container. Here are the command tree and the assembly of parts alone; what they do is in packages controller
+// and runner and those below them.
+//
+// It exits with 0 after a stop in good order, among them SIGTERM and SIGINT, and with 1 after an error, which is one
+// line on standard error behind the program's name. The log goes to standard error as well.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker (-X main.version=…).
+var version string
+
+func main() {
+	tuneGC()
+	root := &cobra.Command{
+		Use:           "switchyardd",
+		Short:         "Switchyard's daemon: the controller, and the runners of containers",
+		Version:       versionOrDevel(),
+		SilenceErrors: true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(controllerCommand(), runnerCommand())
+	if err := root.Execute(); err != nil {
+		fmt.Fprintf(os.Stderr, "switchyardd: %s\n", oneLine(err.Error()))
+		os.Exit(1)
+	}
+}
+
+func versionOrDevel() string {
+	if version == "" {
+		return "devel"
+	}
+	return version
+}
+
+// oneLine keeps an error of several parts on the one line that it is promised to have.
+func oneLine(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+
+// tuneGC lets garbage grow to four times what lives. A daemon that carries bytes has little that lives, a few
+// megabytes, and makes garbage as fast as traffic comes: at the default of 100 the collector runs
+// hundreds of times a second under load, for a saving of some megabytes. GOGC and GOMEMLIMIT in the
+// environment decide instead where they are set.
+func tuneGC() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}

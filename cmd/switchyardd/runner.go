@@ -1,0 +1,177 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+	"github.com/sirupsen/logrus"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"switchyard/api"
+	"switchyard/runner"
+	"switchyard/runner/docker"
+	"switchyard/runner/host"
+	"switchyard/upgrade"
+)
+
+// runnerOptions are the flags of "switchyardd runner".
+type runnerOptions struct {
+	controller, ca     string
+	container, keyFile string
+	target, docker     string
+	listen, advertise  string
+	node               string
+	grace, keepalive   time.Duration
+	heartbeat          time.Duration
+	logLevel, logForm  string
+}
+
+// runnerCommand is "switchyardd runner".
+func runnerCommand() *cobra.Command {
+	o := &runnerOptions{}
+	cmd := &cobra.Command{
+		Use:   "runner --controller URL --container ID {--docker CID | --target host}",
+		Short: "Run the endpoint for one container",
+		Long: "Run the endpoint for one container: it registers with the controller, and serves SSH to whom the controller lets through.\n\n" +
+			"The container key comes from --key-file, or else from the environment, " + runner.KeyVariable + ".\n" +
+			"It ends when the container does, or with SIGTERM; sessions are told why, and their processes are ended.\n\n" +
+			"Exit codes: 0 after the container's end or a signal, 1 when it could not start or go on.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			log, err := controllerLog(o.logLevel, o.logForm)
+			if err != nil {
+				return err
+			}
+			cmd.SilenceUsage = true // from here on it is not the usage that is wrong
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends the process at once
+			return o.run(ctx, log)
+		},
+	}
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *runnerOptions) flags(cmd *cobra.Command) {
+	node, _ := os.Hostname()
+	f := cmd.Flags()
+	f.StringVar(&o.controller, "controller", os.Getenv("SWITCHYARD_URL"), "the controller, https://host:port or unix:///path (or SWITCHYARD_URL)")
+	f.StringVar(&o.ca, "ca", os.Getenv("SWITCHYARD_CA"), "file of the authority that signed the controller's certificate, PEM (or SWITCHYARD_CA; default: the system's)")
+	f.StringVar(&o.container, "container", "", "id of the container record (required)")
+	f.StringVar(&o.keyFile, "key-file", "", "file that holds the container key, \"-\" for standard input")
+	f.StringVar(&o.target, "target", "docker", "what to serve: \"docker\", a container, or \"host\", this machine itself")
+	f.StringVar(&o.docker, "docker", "", "Docker's id or name of the container; the engine is DOCKER_HOST's")
+	f.StringVar(&o.listen, "listen", "", "address to listen on (default: this machine's on the route to the controller, any port)")
+	f.StringVar(&o.advertise, "advertise", "", "address that the controller dials, \"host\" or \"host:port\" (default: the one listened on)")
+	f.StringVar(&o.node, "node", node, "this machine's name")
+	f.DurationVar(&o.grace, "grace", 5*time.Second, "how long a session's processes have between SIGHUP and SIGKILL")
+	f.DurationVar(&o.keepalive, "keepalive", 0, "silence before the controller is probed, and between probes (default 15s)")
+	f.DurationVar(&o.heartbeat, "heartbeat", 30*time.Second, "how often to report to the controller")
+	f.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warning or error")
+	f.StringVar(&o.logForm, "log-format", "text", "text or json")
+	cobra.CheckErr(cmd.MarkFlagRequired("container"))
+}
+
+// run assembles the runner and runs it.
+func (o *runnerOptions) run(ctx context.Context, log logrus.FieldLogger) error {
+	// Neither a core dump nor another process of this user may read the key out of our memory, prctl(2).
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("protecting the container key: %w", err)
+	}
+	c, controller, err := o.config(log)
+	if err != nil {
+		return err
+	}
+	defer controller.Close()
+	closeTarget, err := o.setTarget(ctx, &c)
+	if err != nil {
+		return err
+	}
+	defer closeTarget()
+	r, err := runner.New(c)
+	if err != nil {
+		return err
+	}
+	return r.Run(ctx)
+}
+
+// config is the runner's, but for the target.
+func (o *runnerOptions) config(log logrus.FieldLogger) (runner.Config, *runner.API, error) {
+	u, err := runner.ParseURL(o.controller)
+	if err != nil {
+		return runner.Config{}, nil, err
+	}
+	key, err := runner.ReadKey(o.keyFile, os.Stdin)
+	if err != nil {
+		return runner.Config{}, nil, err
+	}
+	listen, advertise, err := runner.Addresses(u, o.listen, o.advertise)
+	if err != nil {
+		return runner.Config{}, nil, err
+	}
+	id := api.ContainerID(o.container)
+	controller, err := runner.NewAPI(runner.APIConfig{URL: o.controller, CAFile: o.ca, ContainerID: id, Key: key})
+	if err != nil {
+		return runner.Config{}, nil, err
+	}
+	return runner.Config{
+		ContainerID: id, Key: key, Controller: controller,
+		Listen: listen, Advertise: advertise, Node: o.node, Log: log,
+		Grace: o.grace, Heartbeat: o.heartbeat,
+		Probes: upgrade.Probes{Idle: o.keepalive, Interval: o.keepalive},
+	}, controller, nil
+}
+
+// setTarget makes the target and what the runner says of it.
+func (o *runnerOptions) setTarget(ctx context.Context, c *runner.Config) (closeTarget func(), err error) {
+	switch {
+	case o.target == "host" && o.docker != "":
+		return nil, fmt.Errorf("--docker %q and --target host exclude each other: one runner serves one of them", o.docker)
+	case o.target == "host":
+		c.Target, c.Exec = host.New(host.Config{Name: o.node, Grace: o.grace, Log: c.Log}), "host"
+		return func() {}, nil
+	case o.target != "docker":
+		return nil, fmt.Errorf("--target %q is neither docker nor host", o.target)
+	case o.docker == "":
+		return nil, fmt.Errorf("no container is named: give its Docker id with --docker, or --target host for this machine itself")
+	}
+	return o.setDocker(ctx, c)
+}
+
+func (o *runnerOptions) setDocker(ctx context.Context, c *runner.Config) (closeTarget func(), err error) {
+	engine, err := client.New(client.FromEnv, client.WithUserAgent("switchyardd"))
+	if err != nil {
+		return nil, fmt.Errorf("the Docker engine: %w", err)
+	}
+	t, err := docker.New(ctx, docker.Config{Client: engine, ContainerID: o.docker, Log: c.Log, Grace: o.grace})
+	if err != nil {
+		engine.Close()
+		return nil, err
+	}
+	c.Target, c.Exec, c.DockerID = t, "docker", t.Info().ID
+	c.Follow = func(ctx context.Context) (*int, error) { return follow(ctx, t, c.Log) }
+	return func() { t.Close(); engine.Close() }, nil
+}
+
+// follow waits for a container's end. One whose exit code is not known has ended all the same.
+func follow(ctx context.Context, t *docker.Target, log logrus.FieldLogger) (*int, error) {
+	code, err := t.Follow(ctx)
+	switch {
+	case err == nil:
+		return &code, nil
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	}
+	log.WithError(err).Warn("the container's exit code is not known")
+	return nil, nil
+}
