@@ -346,3 +346,15 @@ func (w *world) dial() *tls.Conn {
 	conn.SetDeadline(time.Now().Add(patience))
 	return conn
 }
+
+func metricsHave(t *testing.T, a answer, want ...string) {
+	t.Helper()
+	for _, line := range want {
+		if !strings.Contains("\n"+string(a.body), "\n"+line) {
+			t.Errorf("the metrics lack %s", line)
+		}
+	}
+	if t.Failed() {
+		t.Logf("%d %s", a.status, a.body)
+	}
+}
