@@ -20,11 +20,9 @@ const (
 	downBuffer = 32 << 10
 )
 
-// errOutput says that nobody reads any more what the container sends.
-var errOutput = errors.New("standard output is closed")
-
 // Carry moves bytes from in to conn and from conn to out, each direction to its own end. The end of in
-// half-closes conn; Carry returns when conn has ended, or when out takes no more. It closes conn.
+// half-closes conn; Carry returns when conn has ended, or when nobody reads out any more: ssh closes
+// its pipes when it is done, so that neither is an error. It closes conn.
 //
 // The goroutine that reads in outlives Carry until that read returns: a blocked read of standard
 // input cannot be interrupted, and the process that Carry serves exits after it.
@@ -40,7 +38,7 @@ func Carry(conn *upgrade.Conn, in io.Reader, out io.Writer) error {
 	}()
 	err := carryDown(out, conn)
 	if watch.fired() {
-		return errOutput
+		return nil
 	}
 	return err
 }
@@ -59,8 +57,10 @@ func carryDown(out io.Writer, conn *upgrade.Conn) error {
 	switch {
 	case err == nil:
 		return nil
+	case dst.failed && readerGone(err):
+		return nil
 	case dst.failed:
-		return errOutput
+		return fmt.Errorf("writing standard output: %v", innermost(err))
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the connection broke: connect again")
 	case errors.Is(err, syscall.ETIMEDOUT):

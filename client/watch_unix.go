@@ -6,6 +6,7 @@
 package client
 
 import (
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -86,3 +87,7 @@ func (w *watcher) stop() {
 	<-w.done
 	w.wake[0].Close()
 }
+
+// readerGone tells whether a write failed because nobody reads any more. On standard output, Go lets the
+// signal end the process before the error is seen (package os/signal, SIGPIPE).
+func readerGone(err error) bool { return errors.Is(err, unix.EPIPE) }
