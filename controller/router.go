@@ -107,7 +107,7 @@ func match(pattern string, segments []string) (map[string]string, bool) {
 	for i, w := range want {
 		got, err := url.PathUnescape(segments[i])
 		switch {
-		case err != nil:
+		case err != nil, got == "" && w != "":
 			return nil, false
 		case strings.HasPrefix(w, "{"):
 			if params == nil {
