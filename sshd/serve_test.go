@@ -35,13 +35,14 @@ type host struct {
 	cfg    Config
 	grant  api.Grant
 	signer gossh.Signer
+	login  string // what OpenSSH's client asks for
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 }
 
 func newHost(t testing.TB) *host {
 	t.Helper()
-	h := &host{t: t, target: newHostTarget(), signer: newSigner(t), grant: api.Grant{
+	h := &host{t: t, target: newHostTarget(), signer: newSigner(t), login: "app", grant: api.Grant{
 		SessionID: "s1", ContainerID: "c1", User: "user", LocalUser: "me", ClientAddress: "192.0.2.7:1234",
 		Features: []api.Feature{api.FeatureShell, api.FeatureLocalForward},
 	}}

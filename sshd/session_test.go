@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	gossh "golang.org/x/crypto/ssh"
@@ -305,3 +306,32 @@ func TestSubsystemIsServedAsAProcess(t *testing.T) {
 		t.Errorf("the subsystem runs as %q", got)
 	}
 }
+
+func TestOnlyOpenSSHIsToldThatItsInputHasNoReader(t *testing.T) {
+	for version, want := range map[string]string{"SSH-2.0-OpenSSH_9.9": "eow@openssh.com", "SSH-2.0-Other": "exit-status"} {
+		h := newHost(t)
+		p := newScripted()
+		p.stdin = unread{}
+		p.plays(h)
+		c, err := h.open(h.serve(), "app", func(cfg *gossh.ClientConfig) { cfg.ClientVersion = version })
+		if err != nil {
+			t.Fatal(err)
+		}
+		ch, reqs := openChannel(t, c)
+		mustAccept(t, ch, "exec", execMsg{"x"})
+		if _, err := io.Copy(ch, newZeroes(4<<20)); err != nil { // the window shows that input is discarded
+			t.Fatal(err)
+		}
+		if want == "exit-status" {
+			p.exits(Exit{}, nil)
+		}
+		if r := receive(t, reqs); r.Type != want {
+			t.Errorf("%s got %s, want %s", version, r.Type, want)
+		}
+	}
+}
+
+// unread is an input that has no reader.
+type unread struct{ nowhere }
+
+func (unread) Write([]byte) (int, error) { return 0, syscall.EPIPE }
