@@ -17,8 +17,12 @@ import (
 )
 
 // errNotStarted says that the engine could not start the process; why comes
-// over the connection.
-var errNotStarted = errors.New("the engine did not start the process")
+// over the connection. errNoAnswer says that it closed the connection and tells
+// nothing: the process may yet come.
+var (
+	errNotStarted = errors.New("the engine did not start the process")
+	errNoAnswer   = errors.New("the engine closed the connection and does not say why")
+)
 
 // findLeader waits until the engine has started an exec instance and takes hold
 // of its process. It is nil when that has ended already. ended is closed when
@@ -46,22 +50,29 @@ func (t *Target) findLeader(ctx context.Context, id string, ended <-chan struct{
 const (
 	pidPause    = time.Millisecond
 	maxPIDPause = 50 * time.Millisecond
+	// endedWait bounds the questions once the connection has been closed.
+	endedWait = 2 * time.Second
 )
 
 // awaitPID asks the engine for the process's number. The engine answers an
 // attachment before it starts the process, and an inspection at any time.
 func (t *Target) awaitPID(ctx context.Context, id string, ended <-chan struct{}) (int, error) {
 	births := t.births()
+	var last time.Time // of the questions; zero while there may always be more
 	for pause := 8 * pidPause; ; pause = min(2*pause, maxPIDPause) {
-		last := closed(ended)
+		if closed(ended) {
+			last, ended = time.Now().Add(endedWait), nil
+		}
 		found, err := t.engine.ExecInspect(ctx, id, client.ExecInspectOptions{})
 		switch {
 		case err != nil:
 			return 0, err
 		case found.PID > 0:
 			return found.PID, nil
-		case found.ExitCode != 0 || last:
+		case found.ExitCode != 0:
 			return 0, errNotStarted
+		case !last.IsZero() && time.Now().After(last):
+			return 0, errNoAnswer
 		}
 		born, err := births.await(ctx, pause, ended)
 		if err != nil {

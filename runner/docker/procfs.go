@@ -17,6 +17,9 @@ import (
 // blanks and parentheses (proc_pid_stat(5)).
 func statFields(stat []byte) [][]byte {
 	end := bytes.LastIndexByte(stat, ')')
+	if end < 0 {
+		return nil
+	}
 	return bytes.Fields(stat[end+1:])
 }
 

@@ -27,14 +27,11 @@ import (
 // found out late.
 func (p *process) takeTerminal(pty *sshd.Pty) error {
 	master, err := findMaster(p.leader.PID())
-	if closed(p.exited) {
-		err = nil // its terminal went with it
+	if err != nil && !runs(p.leader.PID()) {
+		return nil // without a gate it may have ended, and its terminal with it
 	}
 	if err != nil {
 		return fmt.Errorf("fetching the terminal from the container's shim: %v", err)
-	}
-	if master == nil {
-		return nil
 	}
 	p.master, p.stdin = master, (*terminalInput)(p)
 	// What of it a terminal does not take, it works without, as with sshd.

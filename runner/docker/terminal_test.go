@@ -143,7 +143,7 @@ func TestStderrOfATerminalIsNone(t *testing.T) {
 
 func TestAnInputThatIsNotReadStopsItsWriterAlone(t *testing.T) {
 	w := open(t, rig.ContainerSpec{})
-	p := w.start(t, onTerminal("stty raw -echo; echo ready; trap 'exit 6' USR1; while :; do sleep 0.01; done"))
+	p := w.start(t, onTerminal("stty raw -echo; trap 'exit 6' USR1; echo ready; while :; do sleep 0.01; done"))
 	out := bufio.NewReader(p.Stdout())
 	if _, err := out.ReadString('\n'); err != nil {
 		t.Fatal(err)

@@ -6,9 +6,15 @@
 package docker
 
 import (
+	"context"
+	"crypto/rand"
 	"io"
+	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/moby/moby/client"
 
 	"switchyard/sshd"
 	"switchyard/test/rig"
@@ -35,6 +41,12 @@ func open(t testing.TB, spec rig.ContainerSpec) *world {
 	}
 	t.Cleanup(func() { target.Close() })
 	return &world{c, target}
+}
+
+// withEngine is the same target on another engine.
+func (w *world) withEngine(engine Engine) *Target {
+	t := w.target
+	return &Target{engine: engine, info: t.info, name: t.name, log: t.log, grace: t.grace, ns: t.ns, main: t.main}
 }
 
 // account finds a login that the container has.
@@ -102,3 +114,33 @@ func finish(t testing.TB, p sshd.Process) result {
 
 // line is a command as root without a terminal.
 func line(l string) sshd.Command { return sshd.Command{Line: l} }
+
+// createOptions are what a container is made of.
+type createOptions = client.ContainerCreateOptions
+
+// newNetwork makes a network of the user's own, with the engine's name server.
+func newNetwork(t *testing.T, engine *rig.Engine) string {
+	t.Helper()
+	name := "swt-" + strings.ToLower(rand.Text())
+	created, err := engine.Client().NetworkCreate(t.Context(), name, client.NetworkCreateOptions{Driver: "bridge"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := engine.Client().NetworkRemove(context.Background(), created.ID, client.NetworkRemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
+}
+
+// sameNetwork says whether a process is in this one's network namespace.
+func sameNetwork(t *testing.T, pid int) bool {
+	t.Helper()
+	theirs, err := os.Readlink(procPath(pid, "ns/net"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := os.Readlink("/proc/self/ns/net")
+	return err == nil && ours == theirs
+}

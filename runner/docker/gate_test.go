@@ -1,0 +1,78 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package docker
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"switchyard/sshd"
+	"switchyard/test/rig"
+)
+
+func TestTheLoginsOwnShellIsTheGateWhereThereIsNoOther(t *testing.T) {
+	w := open(t, rig.ContainerSpec{})
+	w.Shell(t, "sed -i s,/bin/sh,/bin/ash, /etc/passwd; rm /bin/sh")
+	got := w.run(t, onTerminal("stty size; pwd"), "")
+	if got.stdout != "17 91\r\n/root\r\n" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestWithoutAGateItIsDoneAsWellAsCanBe(t *testing.T) {
+	w := open(t, rig.ContainerSpec{})
+	// A login shell that is no shell, in an image that has no other.
+	w.Shell(t, "sed -i s,/bin/sh,/bin/busybox-echo, /etc/passwd; cp /bin/busybox /bin/echo.new;"+
+		"rm /bin/echo; mv /bin/echo.new /bin/echo; ln -s echo /bin/busybox-echo; rm /bin/sh")
+	root := w.account(t, "root")
+	root.Shell = "/bin/echo"
+	for range 10 { // it ends before or after it is held
+		got := w.run(t, sshd.Command{Account: root, Line: "x"}, "")
+		if got.stdout != "-c x\n" || got.exit != (sshd.Exit{}) {
+			t.Errorf("got %+v", got)
+		}
+	}
+	got := w.run(t, sshd.Command{Account: root, Line: "x", Pty: &sshd.Pty{}}, "")
+	if got.stdout != "-c x\r\n" {
+		t.Errorf("on a terminal: %+v", got)
+	}
+	w.nothingLeft(t)
+}
+
+func TestAGateThatSomebodyOpensEarlyIsOpen(t *testing.T) {
+	w := open(t, rig.ContainerSpec{})
+	// This shell never stops itself.
+	w.Shell(t, `printf '#!/bin/ash\nkill() { :; }\nshift; eval "$1"' > /bin/shell; chmod 755 /bin/shell`)
+	w.Shell(t, `printf '#!/bin/ash\nshift 4; exec "$@"\n' > /bin/fast; chmod 755 /bin/fast; ln -sf /bin/fast /bin/sh`)
+	root := w.account(t, "root")
+	root.Shell = "/bin/ash"
+	if got := w.run(t, sshd.Command{Account: root, Line: "echo $0; exit 3"}, ""); got.exit.Code != 3 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOnlyShellsAreToldToBeLoginShells(t *testing.T) {
+	for shell, want := range map[string][]string{
+		"/bin/bash": {"/bin/bash", "-l"}, "/usr/local/bin/fish": {"/usr/local/bin/fish", "-l"},
+		"/usr/bin/git-shell": {"/usr/bin/git-shell"}, "/sbin/nologin": {"/sbin/nologin"},
+	} {
+		if got := shellCommand(sshd.Command{Account: sshd.Account{Shell: shell}, Shell: true}); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", shell, got)
+		}
+	}
+}
+
+func TestAnyLineIsEscapedForTheGate(t *testing.T) {
+	command := gated("/bin/sh", "/root", []string{"/bin/bash", "-c", "\xff%\n"})
+	if got := command[len(command)-1]; got != `\377\045\012` {
+		t.Errorf("got %q", got)
+	}
+	command = gated("/bin/sh", "/root", []string{"/bin/bash", "-l"})
+	if got := strings.Join(command[3:], " "); got != "sh /root /bin/bash -l" {
+		t.Errorf("got %q", got)
+	}
+}
