@@ -47,7 +47,13 @@ func Pin(ctx context.Context, cfg Config) (api.Authorities, error) {
 	if err != nil {
 		return api.Authorities{}, err
 	}
-	return a, c.checkAuthorities(digest, conn.ConnectionState(), a)
+	authority, err := c.checkAuthorities(digest, conn.ConnectionState(), a)
+	if err != nil {
+		return api.Authorities{}, err
+	}
+	// What was proved is the certificate, not the text that it came in.
+	a.TLS = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw}))
+	return a, nil
 }
 
 // dialUnverified is the only place that goes without verification. Nothing secret may be sent on its
@@ -87,24 +93,24 @@ func (c *Controller) askAuthorities(ctx context.Context, conn net.Conn, handle s
 	return a, c.answer(resp, body, &a)
 }
 
-func (c *Controller) checkAuthorities(digest [proof.Size]byte, state tls.ConnectionState, a api.Authorities) error {
+func (c *Controller) checkAuthorities(digest [proof.Size]byte, state tls.ConnectionState, a api.Authorities) (*x509.Certificate, error) {
 	e := c.cfg.Endpoint
 	if a.TLS == "" {
-		return fmt.Errorf("the certificate of %s is from an authority that is not trusted here, and the controller has none of its own to pin: name the authority's file with --ca", e)
+		return nil, fmt.Errorf("the certificate of %s is from an authority that is not trusted here, and the controller has none of its own to pin: name the authority's file with --ca", e)
 	}
 	authority, err := parseAuthority(a.TLS)
 	if err != nil {
-		return c.strange(err.Error())
+		return nil, c.strange(err.Error())
 	}
 	exporter, err := proof.Export(state, proof.AuthorityLabel)
 	if err != nil {
-		return c.strange(err.Error())
+		return nil, c.strange(err.Error())
 	}
 	want := proof.Authority(digest, exporter, append(authority.Raw[:len(authority.Raw):len(authority.Raw)], a.Host...))
 	if want.Check(a.Proof) != nil {
-		return fmt.Errorf("%s does not prove that it issued this token: the token is of another installation, or no longer valid, or somebody sits in between; get a new token, or name the controller's authority with --ca", e)
+		return nil, fmt.Errorf("%s does not prove that it issued this token: the token is of another installation, or no longer valid, or somebody sits in between; get a new token, or name the controller's authority with --ca", e)
 	}
-	return c.checkChain(state, authority)
+	return authority, c.checkChain(state, authority)
 }
 
 // checkChain closes the circle: the authority is the right one, so whoever holds the key of a
@@ -122,8 +128,7 @@ func (c *Controller) checkChain(state tls.ConnectionState, authority *x509.Certi
 	return nil
 }
 
-// parseAuthority reads one PEM certificate and nothing after it: what follows would be trusted too
-// once it is saved, without having been proved.
+// parseAuthority reads one PEM certificate and refuses a second one, which the proof would not cover.
 func parseAuthority(text string) (*x509.Certificate, error) {
 	block, rest := pem.Decode([]byte(text))
 	if block == nil || block.Type != "CERTIFICATE" || len(rest) > 0 {

@@ -28,13 +28,16 @@ func (e *Refusal) Unwrap() error { return e.Problem }
 
 // Error returns the problem's own sentence, and the way out where only this side knows it.
 func (e *Refusal) Error() string {
-	s := strings.TrimRight(strings.TrimSpace(e.Problem.Error()), ".")
+	s := trimSentence(e.Problem.Error())
 	hint, word := e.hint()
 	if hint == "" || strings.Contains(s, word) {
 		return s
 	}
 	return s + ": " + hint
 }
+
+// trimSentence takes off what our sentences do not end with.
+func trimSentence(s string) string { return strings.TrimRight(s, ". \t\r\n") }
 
 // hint returns what to do next, and the word by which an answer shows that it says so already.
 func (e *Refusal) hint() (hint, word string) {
@@ -54,7 +57,7 @@ func (e *Refusal) hint() (hint, word string) {
 func (c *Controller) refusal(status int, h http.Header, body []byte) error {
 	p := &api.Problem{}
 	media, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
-	if media != api.ProblemContentType || json.Unmarshal(body, p) != nil || p.Error() == "" {
+	if media != api.ProblemContentType || json.Unmarshal(body, p) != nil || trimSentence(p.Error()) == "" {
 		p = c.foreign(status)
 	}
 	p.Status = status

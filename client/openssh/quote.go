@@ -23,13 +23,14 @@ func quoteWord(s, goos string) (string, error) {
 	// Nothing is special between single quotes, but to fish the backslash, and to csh "!".
 	var b strings.Builder
 	b.WriteByte('\'')
-	for _, r := range s {
-		switch r {
-		case '\'', '\\', '!':
-			b.WriteString(`'\` + string(r) + `'`)
-		default:
-			b.WriteRune(r)
+	for i := range len(s) { // by bytes: a path need not be UTF-8
+		if strings.IndexByte(`'\!`, s[i]) >= 0 {
+			b.WriteString(`'\`)
+			b.WriteByte(s[i])
+			b.WriteByte('\'')
+			continue
 		}
+		b.WriteByte(s[i])
 	}
 	b.WriteByte('\'')
 	return b.String(), nil

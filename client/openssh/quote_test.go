@@ -12,7 +12,7 @@ import (
 // words are those that shells like to take apart.
 var words = []string{
 	"plain", "/a/b.c", "", " ", "a b", "it's", `"double"`, "$HOME", "$(id)", "`id`", "a;b", "a&b|c", "*", "~", "#x",
-	"!!", "a!b", `back\slash`, `two\\`, `end\`, `\'`, "100%", "%h", "tab\there", "é", "{a,b}", "-o", "=x",
+	"!!", "a!b", `back\slash`, `two\\`, `end\`, `\'`, "100%", "%h", "tab\there", "é", "{a,b}", "-o", "=x", "\xff\x80",
 }
 
 func TestQuoteWordIsUndoneByEveryShell(t *testing.T) {
