@@ -21,6 +21,7 @@ var ErrGone = errors.New("the process has ended")
 // called concurrently.
 type Process struct {
 	pidfd *os.File
+	home  *os.File // our own network namespace, for the way back
 	// reading has a token for each file being read, see ReadFile.
 	reading chan struct{}
 }
@@ -35,11 +36,21 @@ func Open(pid int) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a pidfd of process %d: %v", pid, err)
 	}
-	return &Process{os.NewFile(uintptr(fd), "pidfd"), make(chan struct{}, maxReading)}, nil
+	pidfd := os.NewFile(uintptr(fd), "pidfd")
+	home, err := os.Open("/proc/self/ns/net")
+	if err != nil {
+		pidfd.Close()
+		return nil, fmt.Errorf("opening the runner's own network namespace: %v", err)
+	}
+	return &Process{pidfd, home, make(chan struct{}, maxReading)}, nil
 }
 
-// Close releases the process. Calls under way finish; later ones fail.
-func (p *Process) Close() error { return p.pidfd.Close() }
+// Close releases the process. A call under way ends, with an error or without;
+// a later one fails.
+func (p *Process) Close() error {
+	p.home.Close()
+	return p.pidfd.Close()
+}
 
 // Alive says whether the process has not ended yet: a pidfd becomes readable
 // when it does.

@@ -6,15 +6,10 @@
 package netns
 
 import (
-	"fmt"
 	"os"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
-
-// own is this process's network namespace, kept open for the way back.
-var own = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/ns/net") })
 
 // entering has a token for each thread that is making a socket: that takes
 // microseconds, so a few threads serve thousands of dials.
@@ -24,10 +19,6 @@ var entering = make(chan struct{}, 16)
 // the namespace that it was made in, so nothing else has to happen there: no
 // thread is held while a connection is being made.
 func (p *Process) socket(family, kind int) (fd int, err error) {
-	home, err := own()
-	if err != nil {
-		return -1, fmt.Errorf("opening the runner's own network namespace: %v", err)
-	}
 	entering <- struct{}{}
 	defer func() { <-entering }()
 	onThread(func() bool {
@@ -38,7 +29,7 @@ func (p *Process) socket(family, kind int) (fd int, err error) {
 		if err != nil {
 			err = os.NewSyscallError("socket", err)
 		}
-		return unix.Setns(int(home.Fd()), unix.CLONE_NEWNET) == nil
+		return unix.Setns(int(p.home.Fd()), unix.CLONE_NEWNET) == nil
 	})
 	if err != nil {
 		return -1, err
