@@ -42,6 +42,9 @@ func listen(address string) (net.Listener, error) {
 		}
 		return l, nil
 	}
+	if address == "" { // net.Listen would take any port
+		return nil, errors.New("listening on \"\": give \"host:port\" or \"unix:///path\"")
+	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %q: %w", address, err)

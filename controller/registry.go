@@ -31,7 +31,8 @@ type session struct {
 	done   chan struct{} // closed when it is out of the registry
 
 	// Guarded by registry.mu.
-	joint  *upgrade.Joint // nil while it opens
+	open   bool           // its runner has proved itself; it counts from then on
+	joint  *upgrade.Joint // nil until the client's connection has been taken over
 	reason error          // why the controller closes it
 }
 
@@ -102,18 +103,27 @@ func (g *registry) mayReserve(user string) error {
 	return nil
 }
 
-// attach gives a session its connections, from when on the registry may close them. The error is why the
-// session is to be closed instead.
-func (g *registry) attach(s *session, j *upgrade.Joint) error {
+// enter counts a session as open. It is called before the client is told, so that whoever has been told
+// sees it counted. The error is why the session is to be closed instead.
+func (g *registry) enter(s *session) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if s.reason != nil {
 		return s.reason
 	}
-	s.joint = j
+	s.open = true
 	g.live[s.ContainerID]++
 	g.opened++
 	return nil
+}
+
+// attach gives a session its connections, which the registry closes from now on. The error is why they
+// are to be closed at once.
+func (g *registry) attach(s *session, j *upgrade.Joint) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s.joint = j
+	return s.reason
 }
 
 // remove takes a session out and returns why the controller closed it, if it did.
@@ -122,8 +132,10 @@ func (g *registry) remove(s *session) error {
 	defer g.mu.Unlock()
 	delete(g.sessions, s.ID)
 	countDown(g.perUser, s.User)
-	if s.joint != nil {
+	if s.open {
 		countDown(g.live, s.ContainerID)
+	}
+	if s.joint != nil {
 		g.in += s.joint.AToB()
 		g.out += s.joint.BToA()
 	}
@@ -235,8 +247,10 @@ func (g *registry) totals() totals {
 	defer g.mu.Unlock()
 	t := totals{opened: g.opened, in: g.in, out: g.out}
 	for _, s := range g.sessions {
-		if s.joint != nil {
+		if s.open {
 			t.live++
+		}
+		if s.joint != nil {
 			t.in += s.joint.AToB()
 			t.out += s.joint.BToA()
 		}

@@ -169,10 +169,7 @@ func (c *Controller) notReached(x *call, s *session, v api.Container, f *runnerF
 	case s.ctx.Err() != nil: // the controller's own doing
 		reason := context.Cause(s.ctx)
 		log.WithField("reason", reason.Error()).Info("session closed while it was opened")
-		if errors.Is(reason, errStopping) {
-			return drainingProblem()
-		}
-		return conflict("the session was closed while it was opened: %v", reason)
+		return closedWhileOpening(reason)
 	}
 	log.Warnf("the runner %s", f.what)
 	p := api.NewProblem(http.StatusBadGateway, api.CodeRunner, "The container's runner was not reached",

@@ -165,8 +165,7 @@ func (c *Controller) join(x *call, s *session, v api.Container, local string) (*
 	if failure != nil {
 		return nil, c.notReached(x, s, v, failure)
 	}
-	s.StartedAt = time.Now().UTC().Truncate(time.Microsecond)
-	if err := c.record(s, v); err != nil {
+	if err := c.enter(s, v); err != nil {
 		runner.Close()
 		return nil, err
 	}
@@ -188,6 +187,23 @@ func (c *Controller) join(x *call, s *session, v api.Container, local string) (*
 		return nil, taken(x, err)
 	}
 	return joint, nil
+}
+
+// enter counts the session and writes it down.
+func (c *Controller) enter(s *session, v api.Container) error {
+	if reason := c.registry.enter(s); reason != nil {
+		return closedWhileOpening(reason)
+	}
+	s.StartedAt = now()
+	return c.record(s, v)
+}
+
+// closedWhileOpening answers a client whose session was closed by the controller before it was open.
+func closedWhileOpening(reason error) *api.Problem {
+	if errors.Is(reason, errStopping) {
+		return drainingProblem()
+	}
+	return conflict("the session was closed while it was opened: %v", reason)
 }
 
 // taken is for an error after which nothing can be answered on the connection.

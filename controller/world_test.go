@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -116,7 +117,7 @@ func (w *world) stop() {
 		}
 		w.served = nil
 	}
-	if err := w.dir.Close(); err != nil {
+	if err := w.dir.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		w.t.Errorf("closing the data directory: %v", err)
 	}
 	if strings.Contains(w.log.String(), w.admin) {
