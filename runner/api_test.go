@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -35,6 +36,7 @@ func serveAPI(t *testing.T, answer http.HandlerFunc) (a *API, calls chan call) {
 	calls = make(chan call, 10)
 	s := httptest.NewUnstartedServer(checked(calls, answer))
 	s.EnableHTTP2 = true
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return newAPI(t, s.URL, caFile(t, s)), calls
