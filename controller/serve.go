@@ -38,6 +38,9 @@ func (c *Controller) newServer() *http.Server {
 		TLSConfig: &tls.Config{
 			MinVersion:     tls.VersionTLS12,
 			GetCertificate: c.cfg.GetCertificate,
+			// net/http offers HTTP/2 by itself but, when the first listener it serves is one without TLS,
+			// speaks it only if it is named here.
+			NextProtos: []string{"h2", "http/1.1"},
 		},
 		ErrorLog: log.New(serverLog{c.log}, "", 0),
 	}
@@ -95,10 +98,11 @@ func (c *Controller) Shutdown(ctx context.Context) error {
 	// Requests get their time even when the sessions have used up ctx.
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRequests)
 	defer cancel()
-	if err := c.server.Shutdown(last); err != nil {
-		return c.server.Close()
+	err := c.server.Shutdown(last)
+	if err != nil {
+		err = c.server.Close()
 	}
-	return nil
+	return err
 }
 
 // Close stops the controller at once: sessions and requests are cut.

@@ -76,7 +76,11 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 	}
 	o.announce(listeners)
 	p := process{Options: o, controller: c, certs: certs}
-	return p.serve(ctx, listeners, signals)
+	if err := p.serve(ctx, listeners, signals); err != nil {
+		return err
+	}
+	o.Log.Info("stopped")
+	return nil
 }
 
 func (o Options) config(dir *datadir.Dir, certs certificates) controller.Config {

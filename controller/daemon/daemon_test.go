@@ -134,6 +134,28 @@ func TestProcessServesUntilTold(t *testing.T) {
 	again.stop()
 }
 
+// TestHTTP2IsSpokenBesideAUnixSocket: net/http sets HTTP/2 up at the first listener it serves, or never.
+func TestHTTP2IsSpokenBesideAUnixSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "s")
+	for range 5 { // the order in which the two begin is not ours
+		p := start(t, t.Context(), func(o *daemon.Options) { o.Listen = []string{"127.0.0.1:0", "unix://" + socket} })
+		client := &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true,
+		}}
+		resp, err := client.Get("https://" + p.addr + api.PathReady)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if resp.ProtoMajor != 2 || resp.StatusCode != 200 {
+			t.Errorf("%s %d", resp.Proto, resp.StatusCode)
+		}
+		client.CloseIdleConnections()
+		p.stop()
+	}
+}
+
 func TestProcessStopsWhenItsContextIsDone(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	p := start(t, ctx, nil)

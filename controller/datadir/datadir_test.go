@@ -160,6 +160,20 @@ func TestDirectoryThatOthersCanReadIsRefusedWithTheWayOut(t *testing.T) {
 	}
 }
 
+func TestDirectoryOfOtherThingsIsRefusedAndNotTouched(t *testing.T) {
+	path := t.TempDir()
+	if err := errors.Join(os.WriteFile(filepath.Join(path, "passwd"), nil, 0o644), os.Chmod(path, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), path)
+	if err == nil || !strings.Contains(err.Error(), "new or empty") || strings.Contains(err.Error(), "chmod") {
+		t.Errorf("refused with %v", err)
+	}
+	if entries, _ := os.ReadDir(path); len(entries) != 1 {
+		t.Errorf("it holds %v", entries)
+	}
+}
+
 func TestEmptyDirectoryIsClosedToOthers(t *testing.T) {
 	path := t.TempDir()
 	if err := os.Chmod(path, 0o755); err != nil {

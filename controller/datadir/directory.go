@@ -34,20 +34,33 @@ func prepare(path string) error {
 	return tighten(path, info.Mode().Perm())
 }
 
-// tighten takes the directory away from others, if it is an empty one. One with something in it might
-// be a directory of the system's given by mistake, or hold secrets that have been read already.
+// tighten takes the directory away from others, if it is an empty one. A data directory that others can
+// look into may have lost its secrets already, which its owner has to know; and a directory with other
+// things in it was given by mistake.
 func tighten(path string, mode fs.FileMode) error {
 	entries, err := os.ReadDir(path)
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("looking into the data directory: %v", err)
+	case len(entries) == 0:
+		if err := os.Chmod(path, 0o700); err != nil {
+			return fmt.Errorf("closing the data directory to others: %v", err)
+		}
+		return nil
+	case !isOurs(entries):
+		return fmt.Errorf("the directory %q has mode %04o and holds other things than a controller's: give --data-dir one that is new or empty", path, mode)
 	}
-	if len(entries) > 0 {
-		return fmt.Errorf("the data directory %q has mode %04o, so that others can look into it: run \"chmod 700 %s\"", path, mode, quote(path))
+	return fmt.Errorf("the data directory %q has mode %04o, so that others can look into it: run \"chmod 700 %s\"", path, mode, quote(path))
+}
+
+// isOurs tells whether a controller has used the directory.
+func isOurs(entries []fs.DirEntry) bool {
+	for _, e := range entries {
+		if e.Name() == SystemTokenFile {
+			return true
+		}
 	}
-	if err := os.Chmod(path, 0o700); err != nil {
-		return fmt.Errorf("closing the data directory to others: %v", err)
-	}
-	return nil
+	return false
 }
 
 // quote makes a path one word of a POSIX shell.
