@@ -85,11 +85,11 @@ func (c *Controller) finish(x *call, began time.Time, panicked any) {
 	c.logAccess(x, pattern, time.Since(began))
 }
 
-// logAccess writes one line per request: what changes something or fails is worth reading, what is asked
-// over and over is not.
+// logAccess writes one line per request: what changes something or fails is worth reading, what comes over
+// and over is not.
 func (c *Controller) logAccess(x *call, pattern string, took time.Duration) {
 	level := logrus.InfoLevel
-	quiet := x.route != nil && x.route.method == http.MethodGet
+	quiet := x.route != nil && (x.route.method == http.MethodGet || x.route.access == runners)
 	if quiet && x.w.status < http.StatusBadRequest {
 		level = logrus.DebugLevel
 	}

@@ -23,7 +23,7 @@ func (c *Controller) reportRunner(x *call) error {
 	if err := checkReport(&req); err != nil {
 		return badRequest("%v", err)
 	}
-	v, err := c.store.ReportRunner(x.r.Context(), x.caller.runner, req, now())
+	v, changed, err := c.store.ReportRunner(x.r.Context(), x.caller.runner, req, now())
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return noContainer(x.caller.runner, "", "")
@@ -38,8 +38,10 @@ func (c *Controller) reportRunner(x *call) error {
 	if err != nil {
 		return err
 	}
-	x.log.WithField("container", qualified(v)).WithField("node", clip(v.Node, maxNode)).WithField("runner", v.RunnerAddress).
-		WithField("serial", signed.Serial).Info("runner reported")
+	if changed {
+		x.log.WithField("container", qualified(v)).WithField("node", clip(v.Node, maxNode)).
+			WithField("runner", v.RunnerAddress).Info("runner reported")
+	}
 	return x.reply(http.StatusOK, api.RunnerReported{
 		Name: v.Name, Project: v.Project, HostCertificate: signed.Line, RenewAt: signed.RenewAt,
 	})

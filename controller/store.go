@@ -121,9 +121,10 @@ type ContainerStore interface {
 	FindContainers(ctx context.Context, e Eyes, q Query) ([]Found, error)
 	Containers(ctx context.Context, e Eyes, f ContainerFilter, p Page) ([]api.Container, error) // newest first
 	UpdateContainer(ctx context.Context, id api.ContainerID, u api.UpdateContainer) (api.Container, error)
-	// ReportRunner notes where the runner is and makes a queued container a running one. ErrEnded;
-	// ErrOtherID when the record names a Docker container that is not the reported one.
-	ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, at time.Time) (api.Container, error)
+	// ReportRunner notes where the runner is and makes a queued container a running one. Runners report
+	// over and over: what changes nothing is not written. ErrEnded, with the container; ErrOtherID when
+	// the record names a Docker container that is not the reported one.
+	ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, at time.Time) (c api.Container, changed bool, err error)
 	// EndContainer ends it. A container that has ended stays so; an exit code that was not known is added.
 	EndContainer(ctx context.Context, id api.ContainerID, exitCode *int, at time.Time) (api.Container, error)
 	DeleteContainer(ctx context.Context, id api.ContainerID) error // ErrNotEnded

@@ -106,17 +106,17 @@ func (s *Store) UpdateContainer(ctx context.Context, id api.ContainerID, u api.U
 	return c, known(err)
 }
 
-func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, at time.Time) (c api.Container, err error) {
+func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, at time.Time) (c api.Container, changed bool, err error) {
+	c, err = containerByID(ctx, s.r, id)
+	if err != nil || c.State == api.Running && reported(c) == r {
+		return c, false, err
+	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		have, err := containerByID(ctx, tx, id)
-		switch {
-		case err != nil:
+		if c, err = containerByID(ctx, tx, id); err != nil {
 			return err
-		case have.State == api.Ended:
-			c = have
-			return controller.ErrEnded
-		case !strings.HasPrefix(r.DockerID, have.DockerID):
-			return controller.ErrOtherID
+		}
+		if err = mayReport(c, r); err != nil {
+			return err
 		}
 		row := tx.QueryRowContext(ctx, "UPDATE containers SET state = 'running', started_at = coalesce(started_at, ?), "+
 			"runner_address = ?, host_key = ?, node = ?, docker_id = ?, exec = ? WHERE id = ? RETURNING "+containerNames,
@@ -124,7 +124,22 @@ func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.Repo
 		c, err = scanContainer(row)
 		return known(err)
 	})
-	return c, err
+	return c, err == nil, err
+}
+
+// reported is the report that the record holds.
+func reported(c api.Container) api.ReportRunner {
+	return api.ReportRunner{Address: c.RunnerAddress, HostKey: c.HostKey, Node: c.Node, DockerID: c.DockerID, Exec: c.Exec}
+}
+
+func mayReport(c api.Container, r api.ReportRunner) error {
+	switch {
+	case c.State == api.Ended:
+		return controller.ErrEnded
+	case !strings.HasPrefix(r.DockerID, c.DockerID):
+		return controller.ErrOtherID
+	}
+	return nil
 }
 
 func (s *Store) EndContainer(ctx context.Context, id api.ContainerID, exitCode *int, at time.Time) (api.Container, error) {
