@@ -57,7 +57,8 @@ func TestRequestBodiesAreReadStrictly(t *testing.T) {
 		word   string
 	}{
 		"unknown field":   {`{"name":"x","shell_acess":false}`, 400, `"shell_acess"`},
-		"wrong type":      {`{"name":7}`, 400, `"name"`},
+		"wrong type":      {`{"name":7}`, 400, `"name" is a JSON number, need string`},
+		"wrong object":    {`{"name":"x","labels":true}`, 400, `"labels" is a JSON bool, need object`},
 		"empty":           {``, 400, "empty"},
 		"not JSON":        {`name=x`, 400, "JSON object"},
 		"a list":          {`[]`, 400, "JSON object"},

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -118,11 +119,24 @@ func decodeReason(err error) string {
 	case errors.Is(err, io.EOF):
 		return "the request body is empty: send a JSON object"
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return "the field " + strconv.Quote(wrongType.Field) + " is a JSON " + wrongType.Value + ", need " + wrongType.Type.String()
+		return "the field " + strconv.Quote(wrongType.Field) + " is a JSON " + wrongType.Value + ", need " + jsonName(wrongType.Type.Kind())
 	case unknown:
 		return "the field " + field + " is not known here"
 	}
 	return "the request body is not a JSON object of the fields known here"
+}
+
+// jsonName is what JSON calls a kind of Go's.
+func jsonName(k reflect.Kind) string {
+	switch k {
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "bool"
+	case reflect.Map, reflect.Struct:
+		return "object"
+	}
+	return "number" // the fields are of no other kind
 }
 
 // query returns the one value of a query parameter, "" when it is absent.

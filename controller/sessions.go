@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"switchyard/api"
@@ -21,20 +22,9 @@ func (c *Controller) listSessions(x *call) error {
 	if err != nil {
 		return err
 	}
-	var f SessionFilter
-	if f.Project, err = query(q, api.QueryProject); err != nil {
-		return err
-	}
-	if f.User, err = query(q, api.QueryUser); err != nil {
-		return err
-	}
-	state, err := query(q, api.QueryState)
+	f, err := sessionFilter(q)
 	if err != nil {
 		return err
-	}
-	f.State = api.SessionState(state)
-	if states := []api.SessionState{api.SessionsLive, api.SessionsEnded, api.SessionsAll}; state != "" && !slices.Contains(states, f.State) {
-		return badRequest("the state %.40q is none of %q", state, states)
 	}
 	list, err := c.store.Sessions(x.r.Context(), x.caller.eyes(), f, p.oneMore())
 	if err != nil {
@@ -44,6 +34,22 @@ func (c *Controller) listSessions(x *call) error {
 		list[i] = c.counted(list[i])
 	}
 	return x.reply(http.StatusOK, listOf(p, list, func(s api.Session) string { return string(s.ID) }))
+}
+
+func sessionFilter(q url.Values) (f SessionFilter, err error) {
+	if f.Project, err = query(q, api.QueryProject); err != nil {
+		return f, err
+	}
+	if f.User, err = query(q, api.QueryUser); err != nil {
+		return f, err
+	}
+	state, err := query(q, api.QueryState)
+	f.State = api.SessionState(state)
+	states := []api.SessionState{api.SessionsLive, api.SessionsEnded, api.SessionsAll}
+	if err == nil && state != "" && !slices.Contains(states, f.State) {
+		err = badRequest("the state %.40q is none of %q", state, states)
+	}
+	return f, err
 }
 
 // counted fills in what a live session has moved so far, which is recorded at its end.

@@ -32,7 +32,7 @@ func TestTLSAuthorityIsConstrained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	years := cert.NotAfter.Sub(time.Now()).Hours() / 24 / 365
+	years := time.Until(cert.NotAfter).Hours() / 24 / 365
 	if !cert.IsCA || !cert.MaxPathLenZero || cert.KeyUsage != x509.KeyUsageCertSign || years < 9.9 || years > 10.1 ||
 		len(cert.ExtKeyUsage) != 1 || cert.ExtKeyUsage[0] != x509.ExtKeyUsageServerAuth {
 		t.Errorf("the authority is %+v", cert)

@@ -27,6 +27,9 @@ import (
 // DefaultDrainTimeout is how long a stop waits for sessions.
 const DefaultDrainTimeout = 30 * time.Second
 
+// expiryNotice is how long before its end the TLS authority is warned about.
+const expiryNotice = 180 * 24 * time.Hour
+
 // Options are what a controller process is told. Only DataDir and Listen are required.
 type Options struct {
 	DataDir string
@@ -119,6 +122,10 @@ func (o Options) certificates(dir *datadir.Dir) (certificates, error) {
 	case (o.TLSCert == "") != (o.TLSKey == ""):
 		return certificates{}, errors.New("a TLS certificate and its key go together: give both files or neither")
 	case o.TLSCert == "":
+		if end := dir.TLS.Expires(); time.Until(end) < expiryNotice {
+			o.Log.WithFields(logrus.Fields{"file": datadir.TLSFile, "expires": end.Format(time.DateOnly)}).
+				Warn("the TLS authority is about to expire: move its files away and start again, and have every client log in again")
+		}
 		return certificates{get: ca.NewSelf(dir.TLS, o.names, nil).GetCertificate}, nil
 	}
 	files, err := ca.NewFiles(o.TLSCert, o.TLSKey, func(err error) {
