@@ -22,6 +22,7 @@ import (
 	"switchyard/api"
 	"switchyard/proof"
 	"switchyard/runner/host"
+	"switchyard/sshd"
 	"switchyard/upgrade"
 )
 
@@ -45,6 +46,15 @@ type world struct {
 	stop    context.CancelFunc
 	ended   chan struct{} // closed when Run has returned, then err is set
 	err     error
+}
+
+// anyAccount gives every account a POSIX shell, whatever the machine's own has, which may be none.
+type anyAccount struct{ *host.Target }
+
+func (t anyAccount) Account(ctx context.Context, login string) (sshd.Account, error) {
+	a, err := t.Target.Account(ctx, login)
+	a.Shell = "/bin/sh"
+	return a, err
 }
 
 type syncBuffer struct {
@@ -80,7 +90,7 @@ func launch(t *testing.T, change func(*Config)) *world {
 	log.SetOutput(w.log)
 	log.SetLevel(logrus.TraceLevel)
 	cfg := Config{
-		Target: host.New(host.Config{Name: "this machine", Grace: limit, Log: log}), ContainerID: testID, Key: testKey,
+		Target: anyAccount{host.New(host.Config{Name: "this machine", Grace: limit, Log: log})}, ContainerID: testID, Key: testKey,
 		Controller: w, Node: "node-1", Exec: "host", Log: log, Grace: limit,
 	}
 	if change != nil {

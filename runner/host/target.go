@@ -19,7 +19,7 @@ import (
 type Config struct {
 	// Name is the target's name in messages to the person. Empty: "this machine".
 	Name string
-	// Grace is how long a session's processes have between SIGHUP and SIGKILL. 0: 3 s; negative: none.
+	// Grace is how long a session's processes have between SIGHUP and SIGKILL. 0: 5 s; negative: none.
 	Grace time.Duration
 	// Log gets what goes wrong when nobody is there to be told. Nil: nowhere.
 	Log logrus.FieldLogger
@@ -40,7 +40,7 @@ func New(cfg Config) *Target {
 		cfg.Name = "this machine"
 	}
 	if cfg.Grace == 0 {
-		cfg.Grace = 3 * time.Second
+		cfg.Grace = 5 * time.Second
 	}
 	if cfg.Log == nil {
 		quiet := logrus.New()
