@@ -55,19 +55,13 @@ func newConnection(cfg *Config, conn net.Conn, grant api.Grant) *connection {
 		cfg:      cfg,
 		grant:    grant,
 		log:      cfg.Log.WithField("session", string(grant.SessionID)),
-		conn:     withoutDeadlines{conn},
+		conn:     newWire(conn),
 		ended:    make(chan struct{}),
 		sessions: map[*session]struct{}{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
-
-// withoutDeadlines ignores deadlines: gliderlabs/ssh sets one before every read and write, none being
-// the zero one, which would cost a timer each time and undo those of the caller.
-type withoutDeadlines struct{ net.Conn }
-
-func (withoutDeadlines) SetDeadline(time.Time) error { return nil }
 
 func (c *connection) handshakeTimedOut() {
 	c.timedOut.Store(true)

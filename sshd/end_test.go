@@ -191,7 +191,7 @@ func TestClientMayVanishInAnyState(t *testing.T) {
 				return nil, ctx.Err()
 			}
 			c := h.mustOpen(t, s)
-			go c.OpenChannel("direct-tcpip", wire("x", 1, "", 0))
+			go c.OpenChannel("direct-tcpip", encode("x", 1, "", 0))
 			asked.wait(t)
 		},
 	} {

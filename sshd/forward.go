@@ -132,7 +132,7 @@ func forwardIn(conn net.Conn, ch gossh.Channel, ended chan<- struct{}) {
 // channel is closed instead, which is how the client's end knows that data may be missing.
 func forwardOut(ch gossh.Channel, conn net.Conn, ended chan<- struct{}) {
 	defer close(ended)
-	if readErr, _ := pump(ch, conn); readErr != nil {
+	if readErr, _ := pump(chunks{ch}, conn); readErr != nil {
 		ch.Close()
 		return
 	}

@@ -45,7 +45,7 @@ func listener(t *testing.T) (port int, accepted <-chan *net.TCPConn) {
 func forwardTo(t *testing.T, c *gossh.Client) (gossh.Channel, *net.TCPConn) {
 	t.Helper()
 	port, accepted := listener(t)
-	ch, reqs, err := c.OpenChannel("direct-tcpip", wire("127.0.0.1", port, "127.0.0.1", 5))
+	ch, reqs, err := c.OpenChannel("direct-tcpip", encode("127.0.0.1", port, "127.0.0.1", 5))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestForwardThatIsClosedRightBehindItsDataDeliversIt(t *testing.T) {
 func TestForwardResetFromInsideClosesTheChannelWithoutEOF(t *testing.T) {
 	c, _ := newHost(t).dial("app")
 	port, accepted := listener(t)
-	ch, reqs, err := c.OpenChannel("direct-tcpip", wire("127.0.0.1", port, "127.0.0.1", 5))
+	ch, reqs, err := c.OpenChannel("direct-tcpip", encode("127.0.0.1", port, "127.0.0.1", 5))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestManyForwardsAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 50 {
 		all.Go(func() {
-			ch, _, err := c.OpenChannel("direct-tcpip", wire("x", 1, "", 0))
+			ch, _, err := c.OpenChannel("direct-tcpip", encode("x", 1, "", 0))
 			if err != nil {
 				t.Error(err)
 				return
@@ -171,18 +171,18 @@ func TestForwardToWhatIsNoPlaceIsRefused(t *testing.T) {
 	c, _ := h.dial("app")
 	for says, payload := range map[string][]byte{
 		"malformed":                        nil,
-		"is malformed":                     wire("localhost", 80, "127.0.0.1"),
-		"request is malformed":             append(wire("localhost", 80, "127.0.0.1", 5), 0),
-		"there is no port 0":               wire("localhost", 0, "127.0.0.1", 5),
-		"there is no port 65536":           wire("localhost", 65536, "127.0.0.1", 5),
-		`"" is not a host name`:            wire("", 80, "127.0.0.1", 5),
-		`"a\x00b" is not a host name`:      wire("a\x00b", 80, "127.0.0.1", 5),
-		`"a\nb" is not`:                    wire("a\nb", 80, "127.0.0.1", 5),
-		`"a b" is not`:                     wire("a b", 80, "127.0.0.1", 5),
-		`"[::1]" is not`:                   wire("[::1]", 80, "127.0.0.1", 5),
-		`"/run/x.sock" is not`:             wire("/run/x.sock", 80, "127.0.0.1", 5),
-		`"\xff" is not`:                    wire("\xff", 80, "127.0.0.1", 5),
-		`x"... is not a host name or an a`: wire(strings.Repeat("x", 300), 80, "127.0.0.1", 5),
+		"is malformed":                     encode("localhost", 80, "127.0.0.1"),
+		"request is malformed":             append(encode("localhost", 80, "127.0.0.1", 5), 0),
+		"there is no port 0":               encode("localhost", 0, "127.0.0.1", 5),
+		"there is no port 65536":           encode("localhost", 65536, "127.0.0.1", 5),
+		`"" is not a host name`:            encode("", 80, "127.0.0.1", 5),
+		`"a\x00b" is not a host name`:      encode("a\x00b", 80, "127.0.0.1", 5),
+		`"a\nb" is not`:                    encode("a\nb", 80, "127.0.0.1", 5),
+		`"a b" is not`:                     encode("a b", 80, "127.0.0.1", 5),
+		`"[::1]" is not`:                   encode("[::1]", 80, "127.0.0.1", 5),
+		`"/run/x.sock" is not`:             encode("/run/x.sock", 80, "127.0.0.1", 5),
+		`"\xff" is not`:                    encode("\xff", 80, "127.0.0.1", 5),
+		`x"... is not a host name or an a`: encode(strings.Repeat("x", 300), 80, "127.0.0.1", 5),
 	} {
 		refusedChannel(t, c, "direct-tcpip", payload, gossh.ConnectionFailed, says)
 	}
@@ -200,7 +200,7 @@ func TestFailedDialIsToldInPlainWords(t *testing.T) {
 		h := newHost(t)
 		h.target.dial = func(context.Context, string, uint16) (net.Conn, error) { return nil, err }
 		c, _ := h.dial("app")
-		refusedChannel(t, c, "direct-tcpip", wire("db", 80, "127.0.0.1", 5), gossh.ConnectionFailed, want)
+		refusedChannel(t, c, "direct-tcpip", encode("db", 80, "127.0.0.1", 5), gossh.ConnectionFailed, want)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestGrantWithoutLocalForwardRefusesForwards(t *testing.T) {
 	h := newHost(t)
 	h.grant.Features = []api.Feature{api.FeatureShell}
 	c, _ := h.dial("app")
-	refusedChannel(t, c, "direct-tcpip", wire("127.0.0.1", 80, "", 0), gossh.Prohibited, `you may not forward ports of container "web"`)
+	refusedChannel(t, c, "direct-tcpip", encode("127.0.0.1", 80, "", 0), gossh.Prohibited, `you may not forward ports of container "web"`)
 }
 
 func TestDialThatNeverAnswersTimesOut(t *testing.T) {
@@ -219,5 +219,5 @@ func TestDialThatNeverAnswersTimesOut(t *testing.T) {
 		return nil, ctx.Err()
 	}
 	c, _ := h.dial("app")
-	refusedChannel(t, c, "direct-tcpip", wire("127.0.0.1", 80, "", 0), gossh.ConnectionFailed, "timed out")
+	refusedChannel(t, c, "direct-tcpip", encode("127.0.0.1", 80, "", 0), gossh.ConnectionFailed, "timed out")
 }

@@ -15,10 +15,6 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 )
 
-// serverVersion is what follows "SSH-2.0-" in the identification string (RFC 4253 section 4.2). It
-// does not begin with "OpenSSH": clients choose workarounds for that server's bugs by that prefix.
-const serverVersion = "Switchyard"
-
 // libraryEnd is how long the goroutines of golang.org/x/crypto/ssh may take to end once their
 // connection is closed. Its reader blocks for good on a queue that nobody empties when a hostile peer
 // breaks the protocol with more packets on their way; they hold no process, no socket and little
@@ -29,7 +25,7 @@ const libraryEnd = 2 * time.Second
 // its callbacks close over what they serve. HandleConn sets no default handlers, so the maps are whole.
 func (c *connection) frame() *ssh.Server {
 	return &ssh.Server{
-		Version:                  serverVersion,
+		Version:                  c.cfg.Version,
 		ServerConfigCallback:     c.serverConfig,
 		ConnectionFailedCallback: func(_ net.Conn, err error) { c.handshakeErr = err },
 		ChannelHandlers: map[string]ssh.ChannelHandler{

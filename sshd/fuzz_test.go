@@ -16,9 +16,9 @@ import (
 // no payload has two readings, here and at whoever else reads it.
 
 func FuzzPtyReq(f *testing.F) {
-	f.Add(wire("xterm-256color", 80, 24, 640, 480, "\x81\x00\x00\x96\x00\x80\x00\x00\x96\x00\x01\x00\x00\x00\x03\x00"))
-	f.Add(wire("", 0, 0, 0, 0, ""))
-	f.Add(wire("vt100", -1, -1, -1, -1, "\xa0\x00"))
+	f.Add(encode("xterm-256color", 80, 24, 640, 480, "\x81\x00\x00\x96\x00\x80\x00\x00\x96\x00\x01\x00\x00\x00\x03\x00"))
+	f.Add(encode("", 0, 0, 0, 0, ""))
+	f.Add(encode("vt100", -1, -1, -1, -1, "\xa0\x00"))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		parsePty(payload)
@@ -55,12 +55,12 @@ func encodeModes(modes []TerminalMode) []byte {
 }
 
 func FuzzEnv(f *testing.F) {
-	f.Add(wire("LANG", "C.UTF-8"))
-	f.Add(wire("A", ""))
-	f.Add(wire("", "x"))
-	f.Add(wire("LD_PRELOAD", "x"))
-	f.Add(wire("A\x00", "x\x00"))
-	f.Add(wire("A=B", "two\nlines"))
+	f.Add(encode("LANG", "C.UTF-8"))
+	f.Add(encode("A", ""))
+	f.Add(encode("", "x"))
+	f.Add(encode("LD_PRELOAD", "x"))
+	f.Add(encode("A\x00", "x\x00"))
+	f.Add(encode("A=B", "two\nlines"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		m, ok := checkWrittenBack[envMsg](t, payload)
 		if !ok || checkEnv(m.Name, m.Value) != nil {
@@ -74,9 +74,9 @@ func FuzzEnv(f *testing.F) {
 }
 
 func FuzzDirectTCPIP(f *testing.F) {
-	f.Add(wire("localhost", 80, "127.0.0.1", 50000))
-	f.Add(wire("fe80::1%eth0", 65535, "", 0))
-	f.Add(wire("a\nb", 65536, "\x00", -1))
+	f.Add(encode("localhost", 80, "127.0.0.1", 50000))
+	f.Add(encode("fe80::1%eth0", 65535, "", 0))
+	f.Add(encode("a\nb", 65536, "\x00", -1))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		checkWrittenBack[directTCPIPMsg](t, payload)
@@ -91,15 +91,15 @@ func FuzzDirectTCPIP(f *testing.F) {
 }
 
 func FuzzWindowChange(f *testing.F) {
-	f.Add(wire(80, 24, 0, 0))
-	f.Add(wire(-1, -1, -1, -1))
-	f.Add(wire(80, 24, 0))
+	f.Add(encode(80, 24, 0, 0))
+	f.Add(encode(-1, -1, -1, -1))
+	f.Add(encode(80, 24, 0))
 	f.Fuzz(func(t *testing.T, payload []byte) { checkWrittenBack[windowChangeMsg](t, payload) })
 }
 
 func FuzzSignal(f *testing.F) {
-	f.Add(wire("TERM"))
-	f.Add(wire(""))
+	f.Add(encode("TERM"))
+	f.Add(encode(""))
 	f.Add([]byte{0, 0, 0, 9, 'T'})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		m, ok := checkWrittenBack[signalMsg](t, payload)

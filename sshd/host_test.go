@@ -59,6 +59,12 @@ func (h *hostTarget) Start(ctx context.Context, c Command) (Process, error) {
 	}
 	counted := &countedProcess{Process: p}
 	h.started = append(h.started, counted)
+	if c, ok := p.(StdoutCloser); ok {
+		return struct {
+			*countedProcess
+			StdoutCloser
+		}{counted, c}, nil
+	}
 	return counted, nil
 }
 
@@ -250,6 +256,8 @@ func (p *hostProcess) Signal(name string) error {
 }
 
 func (p *hostProcess) Break() error { return nil }
+
+func (p *hostProcess) CloseStdout() error { return p.stdout.Close() }
 
 func (p *hostProcess) Wait() (Exit, error) {
 	<-p.exited

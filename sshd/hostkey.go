@@ -9,7 +9,11 @@ import (
 
 // hostKeys lists the keys to offer for a signer: the certificate and the key in it, so that a client
 // that knows the host CA verifies the one and a client that pinned the key verifies the other.
+// There is none for no signer, and so no handshake.
 func hostKeys(s gossh.Signer) []gossh.Signer {
+	if s == nil {
+		return nil
+	}
 	cert, ok := s.PublicKey().(*gossh.Certificate)
 	if !ok {
 		return []gossh.Signer{withoutSHA1(s)}

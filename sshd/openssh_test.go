@@ -283,6 +283,25 @@ func TestOpenSSHShowsThatAForwardWasRefused(t *testing.T) {
 	}
 }
 
+func TestOpenSSHEndsWhenItsOutputHasNoReader(t *testing.T) {
+	h := newHost(t)
+	h.cfg.Version = "OpenSSH_compatible Switchyard"
+	cmd := h.ssh(t, "web", "yes; test $? = 141 && exit 7")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(t, out, "y\n")
+	out.Close()
+	cmd.Wait()
+	if got := cmd.ProcessState.ExitCode(); got != 7 {
+		t.Errorf("status %d, want 7 for the death of yes by SIGPIPE", got)
+	}
+}
+
 func TestOpenSSHKeepsALongSessionThroughRekeying(t *testing.T) {
 	cmd := newHost(t).ssh(t, "-o", "RekeyLimit=1M", "web", "cat")
 	cmd.Stdin = io.LimitReader(zeros{}, 16<<20)

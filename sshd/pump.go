@@ -7,9 +7,14 @@ import (
 	"io"
 )
 
+// channelChunk is how much is written to a channel at once. The largest packet is 32 KiB of data (RFC 4253
+// section 6.1); a little less makes one that fits two TLS records of 16 KiB with its header, padding and
+// MAC, where the largest would need three.
+const channelChunk = 32<<10 - 64
+
 // A copy's buffer begins small, as most sessions carry keystrokes, and grows as long as it comes back
 // full. Large ones pay: a channel's read takes all that waits, and each read makes at most one window
-// adjustment; its writes go out in packets of 32 KiB (RFC 4253 section 6.1).
+// adjustment; its writes go out in few packets.
 const (
 	smallBuffer  = 4 << 10
 	bufferGrowth = 8
@@ -36,6 +41,18 @@ func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
 			buf = make([]byte, n*bufferGrowth)
 		}
 	}
+}
+
+// chunks writes to a channel in chunks.
+type chunks struct{ ch io.Writer }
+
+func (c chunks) Write(p []byte) (n int, err error) {
+	for len(p) > 0 && err == nil {
+		var wrote int
+		wrote, err = c.ch.Write(p[:min(len(p), channelChunk)])
+		n, p = n+wrote, p[wrote:]
+	}
+	return n, err
 }
 
 // discard reads src to its end for nobody.

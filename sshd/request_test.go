@@ -13,7 +13,7 @@ import (
 )
 
 // payloads in these tests are written as the RFC has them: strings with their length, numbers of 4 bytes.
-func wire(fields ...any) []byte {
+func encode(fields ...any) []byte {
 	var b []byte
 	for _, f := range fields {
 		switch f := f.(type) {
@@ -27,7 +27,7 @@ func wire(fields ...any) []byte {
 }
 
 func TestMalformedOrMisplacedRequestsAreRefused(t *testing.T) {
-	pty := wire("xterm", 80, 24, 0, 0, "\x00")
+	pty := encode("xterm", 80, 24, 0, 0, "\x00")
 	for name, x := range map[string]struct {
 		request string
 		payload []byte
@@ -36,29 +36,30 @@ func TestMalformedOrMisplacedRequestsAreRefused(t *testing.T) {
 		"pty-req cut":                  {"pty-req", pty[:len(pty)-1]},
 		"pty-req with more behind":     {"pty-req", append(slices.Clone(pty), 0)},
 		"pty-req with a lying length":  {"pty-req", []byte{0xff, 0xff, 0xff, 0xff, 'x'}},
-		"pty-req with NUL in TERM":     {"pty-req", wire("x\x00m", 80, 24, 0, 0, "")},
-		"pty-req with newline in TERM": {"pty-req", wire("x\nm", 80, 24, 0, 0, "")},
-		"pty-req with a long TERM":     {"pty-req", wire(strings.Repeat("x", 129), 80, 24, 0, 0, "")},
-		"pty-req with a cut mode":      {"pty-req", wire("xterm", 80, 24, 0, 0, "\x01\x00\x00")},
-		"pty-req with too many modes":  {"pty-req", wire("xterm", 80, 24, 0, 0, strings.Repeat("\x01\x00\x00\x00\x01", 1000))},
-		"window-change without a pty":  {"window-change", wire(80, 24, 0, 0)},
-		"window-change cut":            {"window-change", wire(80, 24, 0)},
+		"pty-req with NUL in TERM":     {"pty-req", encode("x\x00m", 80, 24, 0, 0, "")},
+		"pty-req with newline in TERM": {"pty-req", encode("x\nm", 80, 24, 0, 0, "")},
+		"pty-req with a long TERM":     {"pty-req", encode(strings.Repeat("x", 129), 80, 24, 0, 0, "")},
+		"pty-req with a cut mode":      {"pty-req", encode("xterm", 80, 24, 0, 0, "\x01\x00\x00")},
+		"pty-req with too many modes":  {"pty-req", encode("xterm", 80, 24, 0, 0, strings.Repeat("\x01\x00\x00\x00\x01", 1000))},
+		"window-change without a pty":  {"window-change", encode(80, 24, 0, 0)},
+		"window-change cut":            {"window-change", encode(80, 24, 0)},
 		"env empty":                    {"env", nil},
-		"env without a value":          {"env", wire("A")},
-		"env with more behind":         {"env", append(wire("A", "b"), 1)},
+		"env without a value":          {"env", encode("A")},
+		"env with more behind":         {"env", append(encode("A", "b"), 1)},
 		"shell with a payload":         {"shell", []byte("x")},
 		"exec empty":                   {"exec", nil},
 		"exec with a lying length":     {"exec", []byte{0, 0, 0, 9, 'x'}},
-		"exec with NUL":                {"exec", wire("echo a\x00b")},
+		"exec with NUL":                {"exec", encode("echo a\x00b")},
 		"subsystem empty":              {"subsystem", nil},
-		"subsystem unknown":            {"subsystem", wire("netconf")},
+		"subsystem unknown":            {"subsystem", encode("netconf")},
 		"signal empty":                 {"signal", nil},
-		"signal unknown":               {"signal", wire("SIGTERM")},
-		"signal before the process":    {"signal", wire("TERM")},
+		"signal unknown":               {"signal", encode("SIGTERM")},
+		"signal before the process":    {"signal", encode("TERM")},
 		"break empty":                  {"break", nil},
-		"break without a pty":          {"break", wire(500)},
+		"break without a pty":          {"break", encode(500)},
 		"auth-agent-req":               {"auth-agent-req@openssh.com", nil},
-		"x11-req":                      {"x11-req", append([]byte{0}, wire("MIT-MAGIC-COOKIE-1", "00", 0)...)},
+		"eow with a payload":           {"eow@openssh.com", []byte("x")},
+		"x11-req":                      {"x11-req", append([]byte{0}, encode("MIT-MAGIC-COOKIE-1", "00", 0)...)},
 		"unknown":                      {"coffee@example.com", []byte("with milk")},
 		"nameless":                     {"", nil},
 	} {
@@ -155,7 +156,7 @@ func TestGlobalRequestsAreAnsweredWithFailure(t *testing.T) {
 	c, _ := newHost(t).dial("app")
 	for _, name := range []string{"keepalive@openssh.com", "tcpip-forward", "cancel-tcpip-forward",
 		"streamlocal-forward@openssh.com", "hostkeys-prove-00@openssh.com", "x"} {
-		ok, payload, err := c.SendRequest(name, true, wire("localhost", 8080))
+		ok, payload, err := c.SendRequest(name, true, encode("localhost", 8080))
 		if ok || len(payload) != 0 || err != nil {
 			t.Errorf("%s: %v %q %v, want failure", name, ok, payload, err)
 		}
@@ -237,5 +238,5 @@ func TestChannelsBeyondTheLimitAreRefused(t *testing.T) {
 	c, _ := h.dial("app")
 	openChannel(t, c)
 	refusedChannel(t, c, "session", nil, gossh.ResourceShortage, "1 channels open")
-	refusedChannel(t, c, "direct-tcpip", wire("127.0.0.1", 1, "", 0), gossh.ResourceShortage, "1 channels open")
+	refusedChannel(t, c, "direct-tcpip", encode("127.0.0.1", 1, "", 0), gossh.ResourceShortage, "1 channels open")
 }

@@ -6,7 +6,6 @@ package sshd
 import (
 	"context"
 	"io"
-	"strings"
 	"sync"
 	"time"
 )
@@ -40,23 +39,17 @@ func (s *session) startProcess(start StartFunc, cmd Command) (Process, error) {
 }
 
 // serveProcess carries the process's input and output, tells how it ended and closes the channel. The
-// copy of the input and the control requests go on beside it until the channel has been closed.
+// copy of the input goes on beside it until the channel has been closed.
 func (s *session) serveProcess(p Process) {
 	s.running.Go(func() { s.copyInput(p.Stdin()) })
 	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	s.running.Go(func() { s.control.run(ctx, p, s.log) })
 
-	delivered := closedAfter(s.copyOutputs(p).Wait)
-	exited := make(chan struct{})
+	s.copyOutputs(p)
 	var exit Exit
 	var err error
-	go func() {
-		defer close(exited)
-		exit, err = p.Wait()
-	}()
-
-	<-delivered
+	exited := closedAfter(func() { exit, err = p.Wait() })
 	if !within(exited, lateExit) {
 		s.stderr.sendEOF()
 	}
@@ -104,27 +97,22 @@ func (s *session) copyInput(stdin io.WriteCloser) {
 	}
 }
 
-// sendEOW tells OpenSSH's client that input has no reader any more (OpenSSH PROTOCOL section 2.1). Others
-// are not told: that document knows of some that fail on it.
-func (s *session) sendEOW() {
-	if strings.HasPrefix(s.c.clientVersion, "SSH-2.0-OpenSSH") {
-		s.ch.SendRequest("eow@openssh.com", false, nil)
-	}
-}
-
-// copyOutputs carries the process's output to the client. A copy that fails has lost its channel; what
-// ended that ends the process.
-func (s *session) copyOutputs(p Process) *sync.WaitGroup {
+// copyOutputs carries the process's output to the client until both have ended. A copy that fails has
+// lost its channel; what ended that ends the process.
+func (s *session) copyOutputs(p Process) {
 	var copies sync.WaitGroup
-	copies.Go(func() { s.copyOutput(s.ch, p.Stdout()) })
 	if stderr := p.Stderr(); stderr != nil {
-		copies.Go(func() { s.copyOutput(s.stderr, stderr) })
+		copies.Go(func() { s.copyOutput(chunks{s.stderr}, stderr) })
 	}
-	return &copies
+	s.copyStdout(p)
+	copies.Wait()
 }
 
-func (s *session) copyOutput(dst io.Writer, src io.Reader) {
-	if err, _ := pump(dst, src); err != nil {
-		s.log.WithError(err).Debug("reading the process's output")
+// copyOutput carries one output, and returns the error of the client's side.
+func (s *session) copyOutput(dst io.Writer, src io.Reader) error {
+	readErr, writeErr := pump(dst, src)
+	if readErr != nil {
+		s.log.WithError(readErr).Debug("reading the process's output")
 	}
+	return writeErr
 }

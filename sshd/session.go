@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sirupsen/logrus"
 	gossh "golang.org/x/crypto/ssh"
@@ -40,7 +41,8 @@ type session struct {
 	stopped  bool       // the server ends the session
 	untold   string     // what the server had to say before attach
 
-	running sync.WaitGroup // the process's goroutines
+	noReader atomic.Bool    // the client takes no more standard output
+	running  sync.WaitGroup // the process's goroutines
 }
 
 // openSession serves a session channel to its end.
@@ -134,7 +136,7 @@ func (s *session) handle(name string, payload []byte) error {
 	case "break":
 		return s.handleBreak(payload)
 	case "eow@openssh.com":
-		return nil // the client takes no more output: output is discarded by it, and the window holds
+		return s.handleEOW(payload)
 	}
 	return errors.New("this server has no such request")
 }

@@ -335,3 +335,43 @@ func TestOnlyOpenSSHIsToldThatItsInputHasNoReader(t *testing.T) {
 type unread struct{ nowhere }
 
 func (unread) Write([]byte) (int, error) { return 0, syscall.EPIPE }
+
+func TestProcessWhoseOutputHasNoReaderGetsSIGPIPEAtItsNextWrite(t *testing.T) {
+	h := newHost(t)
+	p := newScripted()
+	out, w := io.Pipe()
+	p.stdout = out
+	p.plays(h)
+	c, _ := h.dial("app")
+	ch, reqs := openChannel(t, c)
+	mustAccept(t, ch, "exec", execMsg{"x"})
+	io.WriteString(w, "taken")
+	readUntil(t, ch, "taken")
+	mustAccept(t, ch, "eow@openssh.com", nil)
+	for range 100 { // dropped, and neither stalls nor signals again
+		io.WriteString(w, "dropped")
+	}
+	if got := p.nextCall(t); got != "signal PIPE" {
+		t.Errorf("the process got %q", got)
+	}
+	w.Close()
+	p.exits(Exit{Signal: "PIPE"}, nil)
+	if got := readAll(t, ch); got != "" {
+		t.Errorf("the client got %q after it took no more", got)
+	}
+	if r := receive(t, reqs); r.Type != "exit-signal" || len(p.calls) != 0 {
+		t.Errorf("got %s, and %d more calls", r.Type, len(p.calls))
+	}
+}
+
+func TestTerminalWhoseOutputHasNoReaderIsLeftAlone(t *testing.T) {
+	c, _ := newHost(t).dial("app")
+	ch, reqs := openChannel(t, c)
+	mustAccept(t, ch, "pty-req", ptyReqMsg{Term: "xterm"})
+	mustAccept(t, ch, "exec", execMsg{"read x; head -c 1000000 /dev/zero; exit 3"})
+	mustAccept(t, ch, "eow@openssh.com", nil)
+	io.WriteString(ch, "go\n")
+	if r := receive(t, reqs); r.Type != "exit-status" || r.Payload[3] != 3 {
+		t.Errorf("got %s %x, want exit-status 3", r.Type, r.Payload)
+	}
+}

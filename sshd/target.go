@@ -109,6 +109,14 @@ type Process interface {
 	End()
 }
 
+// StdoutCloser is what a Process without a terminal may also be. CloseStdout closes the reading end of its
+// standard output, so that the next write of whoever holds the other end fails as on a broken pipe, and
+// ends Stdout. It is called at most once, at any time, when the client takes no more output
+// ("ssh web yes | head -1"). A process that is none gets SIGPIPE at its next output instead.
+type StdoutCloser interface {
+	CloseStdout() error
+}
+
 // Exit is how a process ended.
 type Exit struct {
 	Code int // the exit status, when Signal is empty
