@@ -209,13 +209,15 @@ func encode(t testing.TB, g api.Grant) string {
 // request is the controller's, with the right proof for this TLS session.
 func (w *world) request(c *tls.Conn, grant string) *http.Request {
 	w.t.Helper()
-	key := testKey.AddressKey(w.address)
+	return requestFor(w.address, grant, testKey.AddressKey(w.address).Request(exporter(w.t, c), grant))
+}
+
+func requestFor(address, grant string, p proof.Proof) *http.Request {
 	return &http.Request{
-		Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: w.address, Path: api.RunnerSSHPath}, Host: w.address,
+		Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: address, Path: api.RunnerSSHPath}, Host: address,
 		Header: http.Header{
 			"Connection": {"Upgrade"}, "Upgrade": {api.ProtocolSSH},
-			api.HeaderGrant: {grant},
-			api.HeaderProof: {key.Request(exporter(w.t, c), grant).String()},
+			api.HeaderGrant: {grant}, api.HeaderProof: {p.String()},
 		},
 	}
 }
