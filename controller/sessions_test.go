@@ -62,6 +62,8 @@ func TestSessionsAreSeenAndClosedByWhoMay(t *testing.T) {
 	for _, closer := range []string{alice, owner, w.admin} {
 		conn, id := w.enter(alice, "web")
 		goesOn(t, "the session", conn, false)
+		// Bytes are counted once they have been passed on, which the echo may overtake.
+		eventually(t, "its bytes are counted", func() bool { l := w.live(alice); return len(l) == 1 && l[0].BytesIn == 4 })
 		for token, want := range map[string]int{alice: 1, owner: 1, w.admin: 1, bob: 0} {
 			if got := w.live(token); len(got) != want || want == 1 && (got[0].ID != id || got[0].BytesIn != 4 || got[0].EndedAt != nil) {
 				t.Errorf("sees %+v, want %d", got, want)
@@ -339,6 +341,7 @@ func TestMetricsCountSessionsAndRefusals(t *testing.T) {
 	conn, _ := w.enter(w.admin, "web")
 	goesOn(t, "the session", conn, false)
 	w.turnedAway(503, api.CodeQueued, w.admin, "late")
+	eventually(t, "its bytes are counted", func() bool { l := w.live(w.admin); return len(l) == 1 && l[0].BytesIn == 4 })
 	a := w.call("GET", api.PathMetrics, w.admin, nil)
 	metricsHave(t, a, `switchyard_sessions_live 1`, `switchyard_sessions_total 1`, `switchyard_sessions_refused_total{code="container-queued"} 1`,
 		`switchyard_session_bytes_total{direction="in"} 4`, `switchyard_handshake_seconds_count 1`,
