@@ -24,7 +24,7 @@ type windowChangeMsg struct {
 }
 
 func (m windowChangeMsg) size() WindowSize {
-	return WindowSize{Columns: m.Columns, Rows: m.Rows, Width: m.Width, Height: m.Height}
+	return WindowSize(m)
 }
 
 // envMsg is "env" (RFC 4254 section 6.4).
