@@ -112,6 +112,10 @@ func setDefault[T comparable](field *T, value T) {
 // endTimeout is how long a connection has to end when the runner ends it.
 func (c *Config) endTimeout() time.Duration { return max(c.Grace, 0) + 5*time.Second }
 
+// closeTimeout is how long all connections have: what a session's leader left behind when it exited may
+// be given the grace twice.
+func (c *Config) closeTimeout() time.Duration { return c.endTimeout() + max(c.Grace, 0) + killTime }
+
 // advertised is the address to report for a listener.
 func (c *Config) advertised(l net.Addr) (string, error) {
 	if c.Advertise == "" {

@@ -19,7 +19,7 @@ import (
 const (
 	// endReportTimeout bounds the attempts to tell the controller that the container has ended.
 	endReportTimeout = time.Minute
-	// killTime is what ending a connection may take beyond its grace, for processes that are slow to die.
+	// killTime is what ending a connection may take beyond its graces, for processes that are slow to die.
 	killTime = 15 * time.Second
 )
 
@@ -55,7 +55,7 @@ func (r *Runner) Stats() Stats { return r.connections.stats() }
 // is left. Call it once.
 //
 // The end of ctx is a stop in good order: sessions are told, their processes ended, and Run returns nil,
-// within the grace and half a minute. When the container ends, sessions are told so with its exit code, then
+// within twice the grace and half a minute. When the container ends, sessions are told so with its exit code, then
 // the controller is, and Run returns nil. The error says why the runner could not start, that the
 // controller knows no such container any more, that the container could not be followed, or that
 // something was left behind.
@@ -111,7 +111,7 @@ func (r *Runner) serve(life context.Context, l net.Listener, address string) err
 	l.Close()
 	cause := errors.New(sentence(reported.Name, why))
 	r.cfg.Log.WithField("cause", cause.Error()).Info("runner: ending")
-	if !r.connections.close(cause, r.cfg.endTimeout()+killTime) {
+	if !r.connections.close(cause, r.cfg.closeTimeout()) {
 		why = errors.Join(why, errors.New("sessions are left that could not be ended"))
 	}
 	accepting.Wait()
