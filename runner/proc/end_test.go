@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -72,6 +73,26 @@ func TestEndChasesAProcessThatStartsAnotherOnHangup(t *testing.T) {
 	if pid := s.pidLine(); alive(pid) {
 		t.Errorf("process %d, started on SIGHUP, is left", pid)
 	}
+}
+
+// The shell of "nohup server &" exits before nohup has begun to ignore SIGHUP.
+func TestEndWaitsForWhatIsAboutToBeDetached(t *testing.T) {
+	gate := filepath.Join(t.TempDir(), "gate")
+	s := start(t, "exec 3<&0; (echo up; while ! test -e "+gate+"; do :; done; trap '' HUP; sh -c 'echo $$; "+answers+"' <&3) &")
+	s.expect("up")
+	s.await(s.reaped, "the leader's exit")
+	ended := make(chan error, 1)
+	go func() { ended <- s.End(limit) }()
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pid := s.pidLine()
+	kill(t, pid)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(s.in, "1\n")
+	s.expect("answer 1")
 }
 
 // answers is a script that goes on answering, to prove that it lives.
