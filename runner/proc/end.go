@@ -65,6 +65,9 @@ func (l *Leader) settle(deadline time.Time) (done bool, err error) {
 		if err != nil || len(left) == 0 {
 			return true, err
 		}
+		if l.testOnlySettling != nil {
+			l.testOnlySettling()
+		}
 		rest := time.Until(deadline)
 		if rest <= 0 {
 			return false, nil

@@ -81,11 +81,9 @@ func TestEndWaitsForWhatIsAboutToBeDetached(t *testing.T) {
 	s := start(t, "exec 3<&0; (echo up; while ! test -e "+gate+"; do :; done; trap '' HUP; sh -c 'echo $$; "+answers+"' <&3) &")
 	s.expect("up")
 	s.await(s.reaped, "the leader's exit")
+	s.testOnlySettling = func() { os.WriteFile(gate, nil, 0o600) }
 	ended := make(chan error, 1)
 	go func() { ended <- s.End(limit) }()
-	if err := os.WriteFile(gate, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	pid := s.pidLine()
 	kill(t, pid)
 	if err := <-ended; err != nil {

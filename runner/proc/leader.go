@@ -32,6 +32,8 @@ type Leader struct {
 	mu     sync.Mutex // guards status and known
 	status syscall.WaitStatus
 	known  bool
+
+	testOnlySettling func() // called after each look of settle that found something
 }
 
 // Open takes hold of the session leader with this pid. The error matches os.ErrProcessDone when there
