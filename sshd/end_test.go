@@ -123,7 +123,7 @@ func TestClientMayVanishInAnyState(t *testing.T) {
 		},
 		"after its version": func(t *testing.T, _ *host, s *served) {
 			io.WriteString(s.conn, "SSH-2.0-Test\r\n")
-			readUntil(t, s.conn, "SSH-2.0-Switchyard\r\n")
+			readUntil(t, s.conn, "SSH-2.0-OpenSSH_compatible Switchyard\r\n")
 		},
 		"authenticated": func(t *testing.T, h *host, s *served) { h.mustOpen(t, s) },
 		"with an idle session": func(t *testing.T, h *host, s *served) {

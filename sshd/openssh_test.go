@@ -285,7 +285,6 @@ func TestOpenSSHShowsThatAForwardWasRefused(t *testing.T) {
 
 func TestOpenSSHEndsWhenItsOutputHasNoReader(t *testing.T) {
 	h := newHost(t)
-	h.cfg.Version = "OpenSSH_compatible Switchyard"
 	cmd := h.ssh(t, "web", "yes; test $? = 141 && exit 7")
 	out, err := cmd.StdoutPipe()
 	if err != nil {

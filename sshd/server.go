@@ -29,10 +29,9 @@ type Config struct {
 	Signer func() gossh.Signer
 
 	// Version is the software version of the identification string, behind "SSH-2.0-" (RFC 4253 section
-	// 4.2), with or without a comment behind a space. Empty: "Switchyard". OpenSSH's client knows the
-	// extensions of OpenSSH's PROTOCOL file only towards a version that begins with "OpenSSH": to any
-	// other it sends no eow@openssh.com, and "ssh web yes | head -1" does not end, and no
-	// no-more-sessions@openssh.com.
+	// 4.2), with or without a comment behind a space. Empty: "OpenSSH_compatible Switchyard", since
+	// OpenSSH's client speaks the extensions of OpenSSH's PROTOCOL file only towards a version that begins
+	// with "OpenSSH". To any other it sends no eow@openssh.com, and "ssh web yes | head -1" does not end.
 	Version string
 
 	// Log gets the causes of what goes wrong. Nil: nowhere.
@@ -77,7 +76,7 @@ func New(cfg Config) (*Server, error) {
 // setDefaults replaces zero values by what their fields document.
 func (c *Config) setDefaults() {
 	setDefault(&c.TargetName, "the target")
-	setDefault(&c.Version, "Switchyard")
+	setDefault(&c.Version, "OpenSSH_compatible Switchyard")
 	setDefault(&c.HandshakeTimeout, 30*time.Second)
 	setDefault(&c.DialTimeout, 30*time.Second)
 	setDefault(&c.EndTimeout, 10*time.Second)
