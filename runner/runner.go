@@ -99,6 +99,9 @@ func (r *Runner) serve(life context.Context, l net.Listener, address string) err
 	if err != nil {
 		return err
 	}
+	if t, ok := r.cfg.Target.(named); ok {
+		t.SetName(reported.Name)
+	}
 	p, err := r.port(address, reported.Name)
 	if err != nil {
 		return err
@@ -117,6 +120,10 @@ func (r *Runner) serve(life context.Context, l net.Listener, address string) err
 	accepting.Wait()
 	return why
 }
+
+// named is a target that messages call by the container record's name, which the runner learns when it
+// registers. People know that one, and not the engine's.
+type named interface{ SetName(string) }
 
 // outcome turns the reason for the end into what Run returns, and tells the controller when it is the
 // container's.

@@ -103,6 +103,10 @@ func New(ctx context.Context, config Config) (*Target, error) {
 	return t, nil
 }
 
+// SetName changes what messages call the container, for a caller who learns it
+// only after New. It must not be called while the target serves.
+func (t *Target) SetName(name string) { t.name = name }
+
 func (t *Target) setDefaults() {
 	if t.name == "" {
 		t.name = t.info.Name

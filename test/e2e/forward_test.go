@@ -21,7 +21,7 @@ func TestForwardsLandInsideTheContainer(t *testing.T) {
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{Spec: rig.ContainerSpec{Hostname: "inside",
 		Cmd: []string{"sh", "-c", "mkdir -p /srv && echo hello from inside >/srv/index.html && exec httpd -f -p 127.0.0.1:80 -h /srv"}}})
-	web.Shell(t, "nc -lk -p 7 -s 127.0.0.1 -e cat </dev/null >/dev/null 2>&1 &")
+	web.Shell(t, "nc -ll -p 7 -e cat </dev/null >/dev/null 2>&1 &")
 	rig.Eventually(t, commandDeadline, func() (bool, string) {
 		r := web.Exec(t, "wget", "-qO-", "http://127.0.0.1/")
 		return r.ExitCode == 0, r.Stderr
@@ -36,6 +36,10 @@ func TestForwardsLandInsideTheContainer(t *testing.T) {
 		}
 	})
 	t.Run("half-close loses nothing", func(t *testing.T) {
+		rig.Eventually(t, commandDeadline, func() (bool, string) {
+			r := web.Exec(t, "sh", "-c", "echo up | nc 127.0.0.1 7")
+			return r.Stdout == "up\n", r.Stderr
+		})
 		data := bytes.Repeat([]byte("0123456789abcdef"), 1<<16)
 		r := w.SSHInput(t, bytes.NewReader(data), "-W", "127.0.0.1:7", "root@web")
 		if r.Stdout != string(data) {
@@ -43,7 +47,7 @@ func TestForwardsLandInsideTheContainer(t *testing.T) {
 		}
 	})
 	t.Run("the container's own name", func(t *testing.T) {
-		web.Shell(t, "nc -lk -p 9 -e echo by-name </dev/null >/dev/null 2>&1 &")
+		web.Shell(t, "nc -ll -p 9 -e echo by-name </dev/null >/dev/null 2>&1 &")
 		rig.Eventually(t, commandDeadline, func() (bool, string) {
 			r := w.SSH(t, "-W", "inside:9", "root@web")
 			return r.Stdout == "by-name\n", r.Stdout + r.Stderr

@@ -38,12 +38,22 @@ var disconnects = map[string]func(t *testing.T, w *world.World, web *world.Conta
 	},
 }
 
+// reaping is a container whose first process waits for the orphans that fall to it. One that does not
+// keeps every one of them as a zombie, whoever started it.
+var reaping = world.ContainerOptions{
+	Spec:       rig.ContainerSpec{Cmd: []string{"sh", "-c", "sleep 1000000 & wait"}},
+	RunnerArgs: []string{"--grace", "500ms"},
+}
+
+// reapingProcesses is how many processes such a container has by itself.
+const reapingProcesses = 2
+
 func TestNothingIsLeftAfterADisconnect(t *testing.T) {
 	rig.NeedDocker(t)
 	for how, disconnect := range disconnects {
 		t.Run(how, func(t *testing.T) {
 			w := world.New(t, world.Options{})
-			web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--grace", "500ms"}})
+			web := w.Run(t, "web", reaping)
 			ssh := startTwoSessions(t, w, web)
 			for _, c := range ssh {
 				disconnect(t, w, web, c)
@@ -87,15 +97,16 @@ func expectNothingLeft(t *testing.T, web *world.Container) {
 	rig.Eventually(t, commandDeadline, func() (bool, string) {
 		left := web.Processes(t)
 		execs := web.Execs(t)
-		return len(left) == 1 && len(execs) == 0, fmt.Sprintf("processes %v, exec instances %v", left, execs)
+		return len(left) == reapingProcesses && len(execs) == 0, fmt.Sprintf("processes %v, exec instances %v", left, execs)
 	})
 }
 
+// The trap is what nohup does, which this image lacks.
 func TestWhatWasDetachedStays(t *testing.T) {
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
-	web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--grace", "500ms"}})
-	w.SSHOutput(t, "root@web", "nohup sleep 2001 </dev/null >/dev/null 2>&1 & setsid sleep 2002 </dev/null >/dev/null 2>&1 & sleep 2003 </dev/null >/dev/null 2>&1 & :")
+	web := w.Run(t, "web", reaping)
+	w.SSHOutput(t, "root@web", "(trap '' HUP; exec sleep 2001) </dev/null >/dev/null 2>&1 & setsid sleep 2002 </dev/null >/dev/null 2>&1 & sleep 2003 </dev/null >/dev/null 2>&1 & :")
 	rig.Eventually(t, commandDeadline, func() (bool, string) {
 		out := web.Shell(t, "ps -o args")
 		stays := strings.Contains(out, "sleep 2001") && strings.Contains(out, "sleep 2002")
@@ -108,7 +119,7 @@ func TestNothingIsLeftAfterTheNetworkWasCut(t *testing.T) {
 	rig.NeedDocker(t)
 	n := newNetwork(t)
 	w := world.New(t, world.Options{Host: n.near, ControllerArgs: []string{"--keepalive", "1s"}})
-	web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--grace", "500ms"}})
+	web := w.Run(t, "web", reaping)
 	c := w.SSHCommand(t, "root@web", "touch /tmp/plain; sleep 1000")
 	c.Args = append([]string{"ip", "netns", "exec", n.name}, c.Args...)
 	c.Path = rig.NeedTool(t, "ip")

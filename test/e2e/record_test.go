@@ -81,7 +81,7 @@ func TestSomebodyWhoIsRefusedReadsWhy(t *testing.T) {
 	w.Switchyard(t, "settings", "set", "--shell-access", "disabled")
 	expectRefusal(t, w, "web", "system")
 	w.Switchyard(t, "settings", "set", "--shell-access", "opt-in")
-	expectRefusal(t, w, "web", "opt-in")
+	expectRefusal(t, w, "web", "not asked for", "switch")
 	w.Switchyard(t, "container", "update", "web", "--shell-access", "true")
 	w.SSHOutput(t, "root@web", "true")
 	w.Switchyard(t, "settings", "set", "--shell-access", "opt-out")

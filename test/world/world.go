@@ -132,7 +132,6 @@ func (w *World) writeSSHConfig(tb testing.TB) {
 	BatchMode yes
 	IdentityAgent none
 	IdentityFile none
-	LogLevel ERROR
 `, w.Bin.Client, known))
 }
 
