@@ -142,15 +142,19 @@ func TestNothingIsLeftAfterTheNetworkWasCut(t *testing.T) {
 }
 
 // network is a network namespace with one link to this machine.
-type network struct{ name, near, link string }
+type network struct{ name, near, far, link string }
 
-// newNetwork makes one with addresses of TEST-NET-1 (RFC 5737), which lead nowhere else.
+// testNets are the networks for documentation (RFC 5737), which lead nowhere else. A machine that uses
+// one for itself has another left.
+var testNets = []string{"192.0.2", "198.51.100", "203.0.113"}
+
 func newNetwork(t *testing.T) *network {
 	t.Helper()
 	rig.NeedRoot(t)
 	ip := rig.NeedTool(t, "ip")
-	n := &network{name: fmt.Sprintf("swy-%d", freePort(t)), near: "192.0.2.1"}
-	n.link = n.name
+	name := fmt.Sprintf("swy-%d", freePort(t))
+	prefix := freeNet(t)
+	n := &network{name: name, link: name, near: prefix + ".1", far: prefix + ".2"}
 	run := func(args ...string) {
 		t.Helper()
 		if out, err := exec.Command(ip, args...).CombinedOutput(); err != nil {
@@ -163,19 +167,28 @@ func newNetwork(t *testing.T) *network {
 		exec.Command(ip, "netns", "del", n.name).Run()
 	})
 	run("link", "add", n.link, "type", "veth", "peer", "name", "eth0", "netns", n.name)
-	run("addr", "add", "192.0.2.1/30", "dev", n.link)
+	run("addr", "add", n.near+"/30", "dev", n.link)
 	run("link", "set", n.link, "up")
-	run("-n", n.name, "addr", "add", "192.0.2.2/30", "dev", "eth0")
+	run("-n", n.name, "addr", "add", n.far+"/30", "dev", "eth0")
 	run("-n", n.name, "link", "set", "eth0", "up")
-	rig.Eventually(t, commandDeadline, func() (bool, string) {
-		l, err := net.Listen("tcp", net.JoinHostPort(n.near, "0"))
-		if err != nil {
-			return false, err.Error()
-		}
-		l.Close()
-		return true, ""
-	})
 	return n
+}
+
+// freeNet is the first three numbers of a test network that this machine does not use.
+func freeNet(t *testing.T) string {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := fmt.Sprint(addresses)
+	for _, prefix := range testNets {
+		if !strings.Contains(used, prefix+".") {
+			return prefix
+		}
+	}
+	t.Fatalf("this machine uses all of %v: %s", testNets, used)
+	return ""
 }
 
 func (n *network) cut(t *testing.T) {

@@ -55,10 +55,15 @@ func openTerminal(t *testing.T, w *world.World, size pty.Winsize, args ...string
 	return &terminal{File: f, cmd: c}
 }
 
+// killLate bounds a wait: a terminal file of this library has no deadlines, but ends with its process.
+func (x *terminal) killLate() *time.Timer {
+	return time.AfterFunc(commandDeadline, func() { x.cmd.Process.Kill() })
+}
+
 // expect reads until want has been seen, and forgets everything up to there.
 func (x *terminal) expect(t *testing.T, want string) {
 	t.Helper()
-	x.SetReadDeadline(time.Now().Add(commandDeadline))
+	defer x.killLate().Stop()
 	buf := make([]byte, 4096)
 	for {
 		if i := bytes.Index(x.seen.Bytes(), []byte(want)); i >= 0 {
@@ -119,13 +124,15 @@ func checkEveryByte(t *testing.T, w *world.World, name string) {
 }
 
 func checkSize(t *testing.T, w *world.World, name string) {
-	x := openTerminal(t, w, pty.Winsize{Rows: 33, Cols: 101}, "root@"+name, "stty size; trap 'stty size' WINCH; echo waiting; while :; do read x; done")
-	x.expect(t, "33 101") // right at the very first read
-	x.expect(t, "waiting")
+	x := openTerminal(t, w, pty.Winsize{Rows: 33, Cols: 101}, "root@"+name, "while stty size; do sleep 0.1; done")
+	line := make([]byte, len("33 101"))
+	defer x.killLate().Stop()
+	if _, err := io.ReadFull(x, line); err != nil || string(line) != "33 101" {
+		t.Fatalf("at the very first read the size is %q, %v", line, err)
+	}
 	if err := pty.Setsize(x.File, &pty.Winsize{Rows: 44, Cols: 77}); err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(x, "\n") // a shell handles a trap between commands
 	x.expect(t, "44 77")
 }
 
@@ -159,9 +166,8 @@ func checkInterrupt(t *testing.T, w *world.World, name string) {
 	x := openTerminal(t, w, pty.Winsize{Rows: 24, Cols: 80}, "root@"+name, "echo ready; sleep 1000")
 	x.expect(t, "ready")
 	io.WriteString(x, "\x03")
-	done := make(chan error, 1)
-	go func() { _, err := io.Copy(io.Discard, x); done <- err }()
-	<-done // EIO or EOF: ssh has closed the terminal
+	defer x.killLate().Stop()
+	io.Copy(io.Discard, x)
 	x.cmd.Wait()
 	if code := x.cmd.ProcessState.ExitCode(); code != 255 && code != 130 {
 		t.Errorf("after ^C ssh exits %d, want 255 for a death by signal or 130 as a shell has it", code)
@@ -175,6 +181,7 @@ func checkLoginShell(t *testing.T, w *world.World, name string) {
 	x.expect(t, "TERM=xterm")
 	x.expect(t, "ab\r\n")
 	io.WriteString(x, "exit 5\r")
+	defer x.killLate().Stop()
 	io.Copy(io.Discard, x)
 	x.cmd.Wait()
 	if code := x.cmd.ProcessState.ExitCode(); code != 5 {

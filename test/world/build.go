@@ -22,7 +22,8 @@ var built struct {
 	err  error
 }
 
-// Build builds the programs, once for the test process, with the race detector if the tests have it.
+// Build builds the programs, once for the test process; the daemon with the race detector if the tests
+// have it. The client starts with every ssh, and would take most of the tests' time with it.
 func Build(tb testing.TB) Binaries {
 	tb.Helper()
 	built.once.Do(func() { built.bins, built.err = build() })
@@ -38,15 +39,18 @@ func build() (Binaries, error) {
 		return Binaries{}, err
 	}
 	built.dir = dir
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
-	if raceEnabled {
-		args = append(args, "-race")
+	b := Binaries{Client: filepath.Join(dir, "switchyard"), Daemon: filepath.Join(dir, "switchyardd")}
+	if err := goBuild("-o", b.Client, "switchyard/cmd/switchyard"); err != nil {
+		return b, err
 	}
-	out, err := exec.Command("go", append(args, "switchyard/cmd/switchyard", "switchyard/cmd/switchyardd")...).CombinedOutput()
-	if err != nil {
-		return Binaries{}, fmt.Errorf("building the programs: %v\n%s", err, out)
+	return b, goBuild(fmt.Sprintf("-race=%t", raceEnabled), "-o", b.Daemon, "switchyard/cmd/switchyardd")
+}
+
+func goBuild(args ...string) error {
+	if out, err := exec.Command("go", append([]string{"build"}, args...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("building the programs: %v\n%s", err, out)
 	}
-	return Binaries{Client: filepath.Join(dir, "switchyard"), Daemon: filepath.Join(dir, "switchyardd")}, nil
+	return nil
 }
 
 // Cleanup removes what Build made. Call it at the end of TestMain.
