@@ -30,27 +30,29 @@ type yard struct {
 	plain *rig.SSHServer
 }
 
+// newYard starts a container of this machine's own programs, so that both sides run the same ones.
 func newYard(b *testing.B) *yard {
 	b.Helper()
 	w := world.New(b, world.Options{})
-	return &yard{w, w.Run(b, "web", world.ContainerOptions{}), rig.Sshd(b, rig.SshdOptions{})}
+	web := w.Run(b, "web", world.ContainerOptions{Spec: rig.ContainerSpec{Image: rig.Debian}})
+	return &yard{w, web, rig.Sshd(b, rig.SshdOptions{})}
 }
 
 // ours is ssh through the chain.
-func (y *yard) ours(b *testing.B, args ...string) *exec.Cmd {
-	return y.SSHCommand(b, append([]string{"-c", cipher, "root@web"}, args...)...)
+func (y *yard) ours(b *testing.B, line string) *exec.Cmd {
+	return y.SSHCommand(b, "-c", cipher, "root@web", line)
 }
 
 // sshd is ssh to the plain server.
-func (y *yard) sshd(b *testing.B, args ...string) *exec.Cmd {
-	c := exec.Command(rig.NeedSSH(b), append([]string{"-c", cipher}, append(y.plain.ClientArgs(), args...)...)...)
+func (y *yard) sshd(b *testing.B, line string) *exec.Cmd {
+	c := exec.Command(rig.NeedSSH(b), append([]string{"-c", cipher}, append(y.plain.ClientArgs(), line)...)...)
 	c.Env = y.Env()
 	return c
 }
 
 // docker is docker exec in the same container.
 func (y *yard) docker(b *testing.B, args ...string) *exec.Cmd {
-	c := exec.Command(rig.NeedTool(b, "docker"), append([]string{"exec", y.web.Container.ID}, args...)...)
+	c := exec.Command(rig.NeedTool(b, "docker"), append([]string{"exec", "-i", y.web.Container.ID}, args...)...)
 	c.Env = append(y.Env(), "DOCKER_HOST="+rig.NeedDocker(b).Host())
 	return c
 }

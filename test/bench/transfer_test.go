@@ -18,24 +18,32 @@ func BenchmarkDownload(b *testing.B) { compareTransfers(b, download) }
 
 func BenchmarkUpload(b *testing.B) { compareTransfers(b, upload) }
 
-type mover func(b *testing.B, command func(*testing.B, ...string) *exec.Cmd) time.Duration
+type (
+	commander func(b *testing.B, line string) *exec.Cmd
+	mover     func(b *testing.B, command commander) time.Duration
+)
 
 func compareTransfers(b *testing.B, move mover) {
 	y := newYard(b)
 	const rounds = 3
-	var ours, sshd []time.Duration
+	var ours, docker, sshd []time.Duration
 	for range rounds {
-		ours, sshd = append(ours, move(b, y.ours)), append(sshd, move(b, y.sshd))
+		ours, docker, sshd = append(ours, move(b, y.ours)), append(docker, move(b, y.dockerShell)), append(sshd, move(b, y.sshd))
 	}
 	b.ReportMetric(rate(median(ours)), "MiB/s")
+	b.ReportMetric(rate(median(docker)), "docker-MiB/s")
 	b.ReportMetric(rate(median(sshd)), "sshd-MiB/s")
+	b.ReportMetric(ratio(median(docker), median(ours)), "x-docker")
 	b.ReportMetric(ratio(median(sshd), median(ours)), "x-sshd")
 	b.ReportMetric(0, "ns/op")
 }
 
+// dockerShell is docker exec of a shell command, as ssh runs one.
+func (y *yard) dockerShell(b *testing.B, line string) *exec.Cmd { return y.docker(b, "sh", "-c", line) }
+
 func rate(d time.Duration) float64 { return transfer / d.Seconds() / (1 << 20) }
 
-func download(b *testing.B, command func(*testing.B, ...string) *exec.Cmd) time.Duration {
+func download(b *testing.B, command commander) time.Duration {
 	c := command(b, fmt.Sprintf("head -c %d /dev/zero", transfer))
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -55,7 +63,7 @@ func download(b *testing.B, command func(*testing.B, ...string) *exec.Cmd) time.
 	return time.Since(start)
 }
 
-func upload(b *testing.B, command func(*testing.B, ...string) *exec.Cmd) time.Duration {
+func upload(b *testing.B, command commander) time.Duration {
 	c := command(b, fmt.Sprintf("test $(cat | wc -c) = %d", transfer))
 	c.Stdin = io.LimitReader(zeros{}, transfer)
 	return timed(b, c)
