@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
 	"switchyard/runner/proc"
@@ -84,15 +85,15 @@ func (t *Target) awaitPID(ctx context.Context, id string, ended <-chan struct{})
 	}
 }
 
-// exitCode asks the engine how a process ended; it cannot tell death by a signal
-// from a code above 128.
+// exitCode asks the engine, until it has forgotten the instance, how its process
+// ended; it cannot tell death by a signal from a code above 128.
 func (t *Target) exitCode(ctx context.Context, id string) (int, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		found, err := t.engine.ExecInspect(ctx, id, client.ExecInspectOptions{})
 		if err == nil && !found.Running {
 			return found.ExitCode, nil
 		}
-		if rest(ctx, pause, nil) != nil {
+		if errdefs.IsNotFound(err) || rest(ctx, pause, nil) != nil {
 			return 0, fmt.Errorf("the Docker engine does not say how the process ended (%v)", err)
 		}
 	}

@@ -167,19 +167,22 @@ func (p *process) end() {
 	<-p.exited
 }
 
-// awaitRelease waits until the engine has closed the connection, which it does
-// once it has forgotten the instance. A leader that was detached keeps its
-// instance for as long as it lives, and is not waited for.
+// awaitRelease waits until the engine has forgotten the instance, after which it
+// closes the connection. A leader that was detached keeps its instance for as
+// long as it lives, and is not waited for.
 func (p *process) awaitRelease() {
 	if p.leader != nil && p.leader.Signal(0) == nil && runs(p.leader.PID()) {
 		return
 	}
-	limit := time.NewTimer(releaseWait)
-	defer limit.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), releaseWait)
+	defer cancel()
 	select {
 	case <-p.drained:
-	case <-limit.C:
-		p.log.Warn("the engine still holds the connection of a process that has ended")
+	case <-ctx.Done():
+	}
+	// A connection that was lost says nothing of the instance.
+	if _, err := p.target.exitCode(ctx, p.id); err != nil && p.target.ns.Alive() {
+		p.log.WithError(err).Warn("the engine still has the instance of a process that has ended")
 	}
 }
 

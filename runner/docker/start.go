@@ -112,6 +112,9 @@ func (t *Target) abandon(id string) {
 		defer leader.Close()
 		err = leader.End(t.grace)
 	}
+	if err == nil {
+		_, err = t.exitCode(ctx, id)
+	}
 	if err != nil && t.ns.Alive() {
 		t.log.WithError(err).Warnf("ending exec instance %.12s, whose start was given up", id)
 	}
