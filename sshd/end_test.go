@@ -287,3 +287,27 @@ func (h *host) handshakeTimeout() time.Duration {
 	cfg.setDefaults()
 	return cfg.HandshakeTimeout
 }
+
+// mortal is a target that has died, of which nobody has been told yet.
+type mortal struct {
+	*hostTarget
+	asked *gate
+}
+
+func (m mortal) Ending() bool { m.asked.open(); return true }
+
+func TestASessionThatDiesWithItsTargetIsToldWhy(t *testing.T) {
+	h := newHost(t)
+	target := mortal{h.target, newGate()}
+	h.cfg.Target = target
+	p := newScripted()
+	p.plays(h)
+	ch := execute(t, h.mustOpen(t, h.serve()), "x")
+	p.exits(Exit{Signal: "KILL"}, nil)
+	target.asked.wait(t)
+	h.cancel(errors.New(`container "web" has ended with exit code 3`))
+	told, _ := io.ReadAll(ch.Stderr())
+	if string(told) != "switchyard: container \"web\" has ended with exit code 3\n" {
+		t.Errorf("it is told %q", told)
+	}
+}

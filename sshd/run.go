@@ -15,6 +15,9 @@ import (
 // OpenSSH's server sends it at once: whoever reads the output must not wait for the process.
 const lateExit = 500 * time.Millisecond
 
+// endNotice is how long a session waits to be told of the end of its target.
+const endNotice = 5 * time.Second
+
 // run starts the process and serves it until it has exited and its output has been delivered.
 func (s *session) run(start StartFunc, cmd Command) {
 	p, err := s.startProcess(start, cmd)
@@ -54,7 +57,16 @@ func (s *session) serveProcess(p Process) {
 		s.stderr.sendEOF()
 	}
 	<-exited
+	s.awaitEnd(exit)
 	s.finish(exit, err)
+}
+
+// awaitEnd holds back the end of a session whose process died with its target, until the session has
+// been told so: whoever serves the target learns of it a little later.
+func (s *session) awaitEnd(exit Exit) {
+	if t, ok := s.c.cfg.Target.(Mortal); ok && exit.Signal == "KILL" && t.Ending() {
+		within(s.ctx.Done(), endNotice)
+	}
 }
 
 // finish is the end of a channel: how the process ended, EOF, close (RFC 4254 sections 6.10 and 5.3).

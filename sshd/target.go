@@ -28,6 +28,14 @@ type Target interface {
 	Dial(ctx context.Context, host string, port uint16) (net.Conn, error)
 }
 
+// Mortal is a Target that can end by itself, with every process in it. The process of a session is then
+// gone before anybody can say why.
+type Mortal interface {
+	// Ending tells, within some tenths of a second, whether the target has ended or is about to. It is
+	// asked when a process was killed by SIGKILL.
+	Ending() bool
+}
+
 // Account is a login that the target has.
 type Account struct {
 	Name  string // as in the target's passwd; the uid in decimal when it has no entry
