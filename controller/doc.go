@@ -11,9 +11,10 @@
 // bytes and never reads them.
 //
 // What a change must keep:
-//   - The order of openSSH: check the upgrade, authenticate, authorise, reserve, dial the runner, prove,
-//     read its whole 101, check its proof, stamp the record, and only then answer the client
-//     (CVE-2018-1002105). Not one byte of the client reaches a runner before that.
+//   - The order of openSSH: check the upgrade, authenticate, authorise, reserve, authorise once more, dial
+//     the runner, prove, read its whole 101, check its proof, stamp the record, and only then answer the client
+//     (CVE-2018-1002105). Not one byte of the client reaches a runner before that. The second authorising is
+//     for a right that is taken away while the session is not in the registry yet.
 //   - One [registry] owns every session from before the runner is dialled until both connections are
 //     closed. Whether sessions are still taken is checked under the lock that registers them.
 //   - Every ref of a request goes through resolve, which answers for a container that one may not see

@@ -44,6 +44,11 @@ func (c *Controller) openSSH(x *call) error {
 			c.registry.remove(s)
 		}
 	}()
+	// Whoever takes a right away closes the sessions that it held open, and finds them in the registry. This
+	// one was not there when it was asked first: what was taken in between is seen only now.
+	if found, local, err = c.authorise(x); err != nil {
+		return err
+	}
 	joint, err := c.join(x, s, found.Container, local)
 	if err != nil {
 		return err
