@@ -7,9 +7,11 @@ package docker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,9 +43,9 @@ const (
 )
 
 const (
-	// gateWait bounds the wait for the gate to stop. It is far more than a shell
-	// takes; one that does not stop at all was not made by us.
-	gateWait = 5 * time.Second
+	// defaultGateWait bounds the wait for the gate to stop. It is far more than a
+	// shell takes.
+	defaultGateWait = 10 * time.Second
 	// gatePause is how often its state is looked at.
 	gatePause = 200 * time.Microsecond
 )
@@ -72,6 +74,11 @@ func gated(shell, home string, command []string) []string {
 	return []string{shell, "-c", rawGateScript, "sh", home, command[0], command[1], octal(command[last])}
 }
 
+// isGated says whether a command is one that gated made.
+func isGated(command []string) bool {
+	return slices.Contains(command, gateScript) || slices.Contains(command, rawGateScript)
+}
+
 // octal writes a string as a format of printf(1) that means it.
 func octal(s string) string {
 	var b strings.Builder
@@ -81,29 +88,49 @@ func octal(s string) string {
 	return b.String()
 }
 
+// errGateShut says that a process never came to its gate. It must not be left
+// so, since it would stop there as soon as it can, for ever.
+var errGateShut = errors.New("the process did not get ready in time: the machine is overloaded, or something in the container interferes")
+
 // awaitGate waits until the process has stopped in the gate. It is false when
-// the process has ended instead, or did not stop in time.
+// there is none or it has been passed: the process has ended, or its shell cannot
+// stop itself, or somebody in the container has continued it.
 func (p *process) awaitGate(ctx context.Context) (bool, error) {
+	if !p.gated {
+		return false, nil
+	}
 	stat, err := os.Open(procPath(p.leader.PID(), "stat"))
 	if err != nil {
 		return false, nil // it has ended
 	}
 	defer stat.Close()
-	for end := time.Now().Add(gateWait); time.Now().Before(end); {
+	inside := false
+	for end := time.Now().Add(p.target.gateWait); time.Now().Before(end); {
+		atGate := p.atGate()
 		switch state(stat) {
 		case 'T':
 			return true, nil
 		case 'Z', 'X', 0:
 			return false, nil
 		}
+		if inside && !atGate {
+			return false, nil
+		}
+		inside = atGate
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
 		// The runtime's timers are no finer than a millisecond when idle.
 		_ = unix.Nanosleep(&unix.Timespec{Nsec: gatePause.Nanoseconds()}, nil)
 	}
-	p.log.Warn("the process did not stop at its gate: its terminal may be set up late")
-	return false, nil
+	return false, errGateShut
+}
+
+// atGate says whether the process is still the gate's shell: before, it is the
+// container runtime's, and after, the user's.
+func (p *process) atGate() bool {
+	command, _ := os.ReadFile(procPath(p.leader.PID(), "cmdline"))
+	return isGated(strings.Split(string(command), "\x00"))
 }
 
 // prepare sets up a process that has just been started, and lets it go.

@@ -6,9 +6,11 @@
 package docker
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/sshd"
 	"switchyard/test/rig"
@@ -43,16 +45,34 @@ func TestWithoutAGateItIsDoneAsWellAsCanBe(t *testing.T) {
 	w.nothingLeft(t)
 }
 
-func TestAGateThatSomebodyOpensEarlyIsOpen(t *testing.T) {
+func TestAGateThatIsPassedEarlyHoldsNothingUp(t *testing.T) {
 	w := open(t, rig.ContainerSpec{})
-	// This shell never stops itself.
-	w.Shell(t, `printf '#!/bin/ash\nkill() { :; }\nshift; eval "$1"' > /bin/shell; chmod 755 /bin/shell`)
-	w.Shell(t, `printf '#!/bin/ash\nshift 4; exec "$@"\n' > /bin/fast; chmod 755 /bin/fast; ln -sf /bin/fast /bin/sh`)
+	// This shell sleeps a little and never stops itself.
+	w.Shell(t, `printf '#!/bin/ash\nsleep 0.2; shift 4; exec "$@"\n' > /bin/fast; chmod 755 /bin/fast; ln -sf /bin/fast /bin/sh`)
 	root := w.account(t, "root")
 	root.Shell = "/bin/ash"
-	if got := w.run(t, sshd.Command{Account: root, Line: "echo $0; exit 3"}, ""); got.exit.Code != 3 {
-		t.Errorf("got %+v", got)
+	w.target.gateWait = timeout
+	for _, pty := range []*sshd.Pty{nil, {}} {
+		p := w.start(t, sshd.Command{Account: root, Line: "read x; exit 3", Pty: pty})
+		if _, err := io.WriteString(p.Stdin(), "\n"); err != nil {
+			t.Error(err)
+		}
+		if got := finish(t, p); got.exit.Code != 3 {
+			t.Errorf("got %+v", got)
+		}
 	}
+}
+
+func TestAGateThatStaysShutFailsTheStart(t *testing.T) {
+	w := open(t, rig.ContainerSpec{})
+	w.Shell(t, `printf '#!/bin/ash\nwhile :; do sleep 1000; done\n' > /bin/shut;`+
+		`chmod 755 /bin/shut; ln -sf /bin/shut /bin/sh`)
+	root := w.account(t, "root")
+	w.target.gateWait = 200 * time.Millisecond
+	_, err := w.target.Start(t.Context(), sshd.Command{Account: root, Line: "true"})
+	mustSay(t, err, "did not get ready")
+	w.target.cleanups.Wait()
+	w.nothingLeft(t)
 }
 
 func TestOnlyShellsAreToldToBeLoginShells(t *testing.T) {

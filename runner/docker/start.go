@@ -39,7 +39,7 @@ func (t *Target) Start(ctx context.Context, c sshd.Command) (sshd.Process, error
 	}
 	if err := p.prepare(ctx, c.Pty); err != nil {
 		t.cleanups.Go(p.End)
-		return nil, t.fail("preparing a process", err)
+		return nil, t.failExec("preparing a process", err)
 	}
 	return p, nil
 }
@@ -56,6 +56,7 @@ func (t *Target) launch(ctx context.Context, options client.ExecCreateOptions, p
 		return nil, t.failExec("starting a process", err)
 	}
 	p := t.newProcess(created.ID, attached.HijackedResponse, pty != nil)
+	p.gated = isGated(options.Cmd)
 	p.leader, err = t.findLeader(ctx, p.id, p.drained)
 	if err != nil {
 		return nil, t.failExec("starting a process", p.notStarted(ctx, err))

@@ -70,6 +70,8 @@ type Target struct {
 	log    logrus.FieldLogger
 	grace  time.Duration
 
+	gateWait time.Duration
+
 	ns   *netns.Process // the main process's namespaces
 	main *proc.Leader   // the main process
 	// names resolves by the container's files, inside its network.
@@ -119,6 +121,7 @@ func (t *Target) setDefaults() {
 		silent.SetOutput(io.Discard)
 		t.log = silent
 	}
+	t.gateWait = defaultGateWait
 	t.log = t.log.WithField("container", t.info.ID)
 }
 

@@ -46,7 +46,7 @@ func open(t testing.TB, spec rig.ContainerSpec) *world {
 // withEngine is the same target on another engine.
 func (w *world) withEngine(engine Engine) *Target {
 	t := w.target
-	return &Target{engine: engine, info: t.info, name: t.name, log: t.log, grace: t.grace, ns: t.ns, main: t.main}
+	return &Target{engine: engine, info: t.info, name: t.name, log: t.log, grace: t.grace, gateWait: t.gateWait, ns: t.ns, main: t.main}
 }
 
 // account finds a login that the container has.
