@@ -29,7 +29,7 @@ type Container struct {
 	ExitCode *int   `json:"exit_code,omitempty"` // set when State is Ended and the code is known
 	Exec     string `json:"exec,omitempty"`      // how the runner starts processes: "docker", "host"
 
-	// RunnerAddress is "host:port". Only admins and the container's own runner are shown it.
+	// RunnerAddress is "host:port". Only admins are shown it.
 	RunnerAddress string `json:"runner_address,omitempty"`
 	HostKey       string `json:"host_key,omitempty"` // SSH public key, authorized_keys form
 

@@ -23,7 +23,7 @@ func (c *Controller) reportRunner(x *call) error {
 	if err := checkReport(&req); err != nil {
 		return badRequest("%v", err)
 	}
-	v, changed, err := c.store.ReportRunner(x.r.Context(), x.caller.runner, req, now())
+	v, changed, err := c.takeReport(x, req)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return noContainer(x.caller.runner, "", "")
@@ -31,6 +31,8 @@ func (c *Controller) reportRunner(x *call) error {
 		return endedProblem(v)
 	case errors.Is(err, ErrOtherID):
 		return conflict("the runner serves the Docker container %q, which is not the one that was registered", req.DockerID)
+	case errors.Is(err, ErrServed):
+		return conflict("container %q is served by a runner on node %q: stop that one first", qualified(v), v.Node)
 	case err != nil:
 		return fmt.Errorf("recording a runner: %v", err)
 	}

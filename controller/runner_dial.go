@@ -43,6 +43,17 @@ type runnerFailure struct {
 func (c *Controller) reach(s *session, v api.Container, local string) (*upgrade.Conn, *runnerFailure) {
 	ctx, cancel := context.WithTimeout(s.ctx, c.cfg.HandshakeTimeout)
 	defer cancel()
+	return c.meet(ctx, v, api.Grant{
+		SessionID: s.ID, ContainerID: v.ID, User: s.User,
+		LocalUser: local, ClientAddress: s.ClientAddress,
+		Features: []api.Feature{api.FeatureShell, api.FeatureLocalForward},
+		IssuedAt: time.Now().UTC().Truncate(time.Second),
+	})
+}
+
+// meet dials the runner with this grant and checks its proof. ctx bounds all of it. The connection it returns
+// has no deadline.
+func (c *Controller) meet(ctx context.Context, v api.Container, g api.Grant) (*upgrade.Conn, *runnerFailure) {
 	plain, err := c.cfg.Dialer.DialRunner(ctx, v)
 	if err != nil {
 		return nil, &runnerFailure{dialReason(err), err}
@@ -53,7 +64,7 @@ func (c *Controller) reach(s *session, v api.Container, local string) (*upgrade.
 		return nil, failure
 	}
 	key := c.cfg.SystemToken.ContainerKey(string(v.ID)).AddressKey(v.RunnerAddress)
-	request, err := sshRequest(s, v, local, key, exported)
+	request, err := sshRequest(v, g, key, exported)
 	if err != nil {
 		conn.Close()
 		return nil, &runnerFailure{"could not be asked", err}
@@ -92,13 +103,8 @@ func (c *Controller) secure(ctx context.Context, plain net.Conn) (*tls.Conn, pro
 	return conn, exported, nil
 }
 
-func sshRequest(s *session, v api.Container, local string, key proof.AddressKey, e proof.Exporter) (*http.Request, error) {
-	grant, err := api.Grant{
-		SessionID: s.ID, ContainerID: v.ID, User: s.User,
-		LocalUser: local, ClientAddress: s.ClientAddress,
-		Features: []api.Feature{api.FeatureShell, api.FeatureLocalForward},
-		IssuedAt: time.Now().UTC().Truncate(time.Second),
-	}.Encode()
+func sshRequest(v api.Container, g api.Grant, key proof.AddressKey, e proof.Exporter) (*http.Request, error) {
+	grant, err := g.Encode()
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ var (
 	ErrNotEnded  = errors.New("the container has not ended")
 	ErrEnded     = errors.New("the container has ended")
 	ErrOtherID   = errors.New("the runner serves another Docker container")
+	ErrServed    = errors.New("the container has a runner at another address")
 )
 
 // Store keeps the records. Every method is atomic, durable when it returns, and safe for concurrent
@@ -123,8 +124,9 @@ type ContainerStore interface {
 	UpdateContainer(ctx context.Context, id api.ContainerID, u api.UpdateContainer) (api.Container, error)
 	// ReportRunner notes where the runner is and makes a queued container a running one. Runners report
 	// over and over: what changes nothing is not written. ErrEnded, with the container; ErrOtherID when
-	// the record names a Docker container that is not the reported one.
-	ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, at time.Time) (c api.Container, changed bool, err error)
+	// the record names a Docker container that is not the reported one; ErrServed, with the container, when
+	// it names an address that is neither the reported one nor over.
+	ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, over string, at time.Time) (c api.Container, changed bool, err error)
 	// EndContainer ends it. A container that has ended stays so; an exit code that was not known is added.
 	EndContainer(ctx context.Context, id api.ContainerID, exitCode *int, at time.Time) (api.Container, error)
 	DeleteContainer(ctx context.Context, id api.ContainerID) error // ErrNotEnded

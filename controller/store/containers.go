@@ -106,7 +106,7 @@ func (s *Store) UpdateContainer(ctx context.Context, id api.ContainerID, u api.U
 	return c, known(err)
 }
 
-func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, at time.Time) (c api.Container, changed bool, err error) {
+func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.ReportRunner, over string, at time.Time) (c api.Container, changed bool, err error) {
 	c, err = containerByID(ctx, s.r, id)
 	if err != nil || c.State == api.Running && reported(c) == r {
 		return c, false, err
@@ -115,7 +115,7 @@ func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.Repo
 		if c, err = containerByID(ctx, tx, id); err != nil {
 			return err
 		}
-		if err = mayReport(c, r); err != nil {
+		if err = mayReport(c, r, over); err != nil {
 			return err
 		}
 		row := tx.QueryRowContext(ctx, "UPDATE containers SET state = 'running', started_at = coalesce(started_at, ?), "+
@@ -132,12 +132,14 @@ func reported(c api.Container) api.ReportRunner {
 	return api.ReportRunner{Address: c.RunnerAddress, HostKey: c.HostKey, Node: c.Node, DockerID: c.DockerID, Exec: c.Exec}
 }
 
-func mayReport(c api.Container, r api.ReportRunner) error {
+func mayReport(c api.Container, r api.ReportRunner, over string) error {
 	switch {
 	case c.State == api.Ended:
 		return controller.ErrEnded
 	case !strings.HasPrefix(r.DockerID, c.DockerID):
 		return controller.ErrOtherID
+	case c.RunnerAddress != "" && c.RunnerAddress != r.Address && c.RunnerAddress != over:
+		return controller.ErrServed
 	}
 	return nil
 }

@@ -162,7 +162,7 @@ func TestSessionStampsARunningContainerOnly(t *testing.T) {
 	if err := open("a", 1); err != controller.ErrEnded {
 		t.Errorf("queued: %v", err)
 	}
-	if _, _, err := s.ReportRunner(t.Context(), "1", api.ReportRunner{Address: "h:1"}, at(2)); err != nil {
+	if _, _, err := s.ReportRunner(t.Context(), "1", api.ReportRunner{Address: "h:1"}, "", at(2)); err != nil {
 		t.Fatal(err)
 	}
 	for _, second := range []int64{4, 3} { // their clocks need not agree
@@ -188,7 +188,7 @@ func TestSessionStampsARunningContainerOnly(t *testing.T) {
 func TestSessionsOfAnotherControllerStayOpen(t *testing.T) {
 	s := newStore(t)
 	s.mustCreate(t, container("1", "web", "shop"))
-	if _, _, err := s.ReportRunner(t.Context(), "1", api.ReportRunner{Address: "h:1"}, at(2)); err != nil {
+	if _, _, err := s.ReportRunner(t.Context(), "1", api.ReportRunner{Address: "h:1"}, "", at(2)); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"one", "two"} {
@@ -218,7 +218,7 @@ func TestRunnerOfAnotherDockerContainerIsRefused(t *testing.T) {
 		v := container("1", "web", "shop")
 		v.DockerID = c.registered
 		s.mustCreate(t, v)
-		if _, _, err := s.ReportRunner(t.Context(), "1", api.ReportRunner{DockerID: c.reported}, at(2)); err != c.err {
+		if _, _, err := s.ReportRunner(t.Context(), "1", api.ReportRunner{DockerID: c.reported}, "", at(2)); err != c.err {
 			t.Errorf("registered %q, reported %q: %v, want %v", c.registered, c.reported, err, c.err)
 		}
 	}
@@ -232,9 +232,30 @@ func TestReportThatChangesNothingIsNotWritten(t *testing.T) {
 		if i == 3 {
 			r.Address = "h:2"
 		}
-		c, changed, err := s.ReportRunner(t.Context(), "1", r, at(int64(i)))
+		c, changed, err := s.ReportRunner(t.Context(), "1", r, "h:1", at(int64(i)))
 		if err != nil || changed != want || c.State != api.Running || !c.StartedAt.Equal(at(0)) || c.RunnerAddress != r.Address {
 			t.Errorf("report %d: changed %v, %v: %+v", i, changed, err, c)
+		}
+	}
+}
+
+func TestReportFromAnotherAddressHoldsOnlyOverTheOneThatWasAsked(t *testing.T) {
+	s := newStore(t)
+	s.mustCreate(t, container("1", "web", "shop"))
+	for i, c := range []struct {
+		address, over string
+		err           error
+		then          string
+	}{
+		{"h:1", "", nil, "h:1"},
+		{"h:2", "", controller.ErrServed, "h:1"},
+		{"h:2", "h:1", nil, "h:2"},
+		{"h:3", "h:1", controller.ErrServed, "h:2"}, // another one was quicker
+		{"h:2", "h:1", nil, "h:2"},
+	} {
+		got, _, err := s.ReportRunner(t.Context(), "1", api.ReportRunner{Address: c.address, DockerID: "abc"}, c.over, at(int64(i)))
+		if err != c.err || got.RunnerAddress != c.then {
+			t.Errorf("report %d: %v, the address is %q; need %v, %q", i, err, got.RunnerAddress, c.err, c.then)
 		}
 	}
 }
@@ -259,7 +280,7 @@ func TestRecordsThatAreNotThereAreNotFound(t *testing.T) {
 		"revoke":            func() error { return s.RevokeToken(ctx, "x", at(0)) },
 		"container":         func() error { _, err := s.Container(ctx, "x"); return err },
 		"update container":  func() error { _, err := s.UpdateContainer(ctx, "x", api.UpdateContainer{}); return err },
-		"report":            func() error { _, _, err := s.ReportRunner(ctx, "x", api.ReportRunner{}, at(0)); return err },
+		"report":            func() error { _, _, err := s.ReportRunner(ctx, "x", api.ReportRunner{}, "", at(0)); return err },
 		"end container":     func() error { _, err := s.EndContainer(ctx, "x", nil, at(0)); return err },
 		"delete container":  func() error { return s.DeleteContainer(ctx, "x") },
 		"session":           func() error { _, err := s.Session(ctx, controller.Eyes{All: true}, "x"); return err },
