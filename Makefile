@@ -23,11 +23,17 @@ help: ## say what there is to make
 build: ## build bin/switchyard and bin/switchyardd
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/switchyard ./cmd/switchyardd
 
+.PHONY: dist
+dist: ## build the client for every platform, into dist/
+	@$(foreach platform,$(CLIENT_PLATFORMS),GOOS=$(firstword $(subst /, ,$(platform))) GOARCH=$(lastword $(subst /, ,$(platform))) CGO_ENABLED=0 \
+		go build -trimpath -ldflags '$(LDFLAGS)' -o dist/$(subst /,-,$(platform))/ ./cmd/switchyard && echo dist/$(subst /,-,$(platform)) && ) true
+
 .PHONY: check
-check: ## gofmt, vet, staticcheck, and the client for every platform
+check: ## gofmt, vet, staticcheck, who imports whom, and the client for every platform
 	@scripts/gofmt
 	go vet ./...
 	$(STATICCHECK) ./...
+	go test ./test/house
 	@$(foreach platform,$(CLIENT_PLATFORMS),scripts/vet-platform $(platform) ./cmd/switchyard && ) true
 
 .PHONY: test

@@ -1,0 +1,97 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bytes"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+
+	"switchyard/test/rig"
+	"switchyard/test/world"
+)
+
+// demo prepares a run of the script behind "make demo", with freshly built programs.
+func demo(t *testing.T) *exec.Cmd {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("make", "-C", root, "build")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, out)
+	}
+	c := exec.Command(filepath.Join(root, "scripts", "demo"))
+	c.Env = append(rig.NeedDocker(t).Env(), "TMPDIR="+t.TempDir())
+	return c
+}
+
+func TestTheDemoShowsTheMainJob(t *testing.T) {
+	r := world.Finish(t, demo(t))
+	if r.Code != 0 {
+		t.Fatalf("exit code %d: %s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	for _, want := range []string{"Linux web ", "hello from 127.0.0.1:80 inside the container", "reusable        false"} {
+		if !strings.Contains(r.Stdout, want) {
+			t.Errorf("%q is not in the output:\n%s", want, r.Stdout)
+		}
+	}
+	expectNothingOfTheDemo(t)
+}
+
+func TestTheDemoLeavesHerInTheShellOnATerminal(t *testing.T) {
+	c := demo(t)
+	f, err := pty.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &terminal{File: f, cmd: c}
+	t.Cleanup(func() { c.Process.Kill(); c.Wait(); f.Close() })
+	x.expect(t, "leave the shell with exit")
+	io.WriteString(x, "echo I am in $(hostname); exit\r")
+	x.expect(t, "I am in web")
+	defer x.killLate().Stop()
+	io.Copy(io.Discard, x)
+	if err := c.Wait(); err != nil {
+		t.Errorf("the demo ended with %v; seen %q", err, bytes.TrimSpace(x.seen.Bytes()))
+	}
+	expectNothingOfTheDemo(t)
+}
+
+// expectNothingOfTheDemo checks that it stopped what it started.
+func expectNothingOfTheDemo(t *testing.T) {
+	t.Helper()
+	left := rig.Processes(func(p rig.Process) bool {
+		return strings.HasPrefix(p.Name, "switchyard") && strings.Contains(strings.Join(p.Args, " "), "switchyard-demo.")
+	})
+	if len(left) > 0 {
+		t.Errorf("the demo left %v", left)
+	}
+	out, err := dockerPs(t)
+	if err != nil || strings.Contains(out, "switchyard-demo") {
+		t.Errorf("the demo left containers or images: %s, %v", out, err)
+	}
+}
+
+func dockerPs(t *testing.T) (string, error) {
+	t.Helper()
+	docker := rig.NeedTool(t, "docker")
+	var all bytes.Buffer
+	for _, args := range [][]string{{"ps", "-a"}, {"images"}} {
+		c := exec.Command(docker, args...)
+		c.Env = rig.NeedDocker(t).Env()
+		out, err := c.CombinedOutput()
+		all.Write(out)
+		if err != nil {
+			return all.String(), err
+		}
+	}
+	return all.String(), nil
+}
