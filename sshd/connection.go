@@ -24,7 +24,7 @@ type connection struct {
 	cfg   *Config
 	grant api.Grant
 	log   logrus.FieldLogger
-	conn  net.Conn
+	conn  *wire
 
 	// ctx ends when the connection has ended. Every start, dial and look-up is bounded by it.
 	ctx    context.Context
@@ -97,7 +97,7 @@ func (c *connection) refuseChannels(why error) {
 func (c *connection) channelHandler(open func(gossh.NewChannel)) ssh.ChannelHandler {
 	return func(_ *ssh.Server, _ *gossh.ServerConn, ch gossh.NewChannel, _ ssh.Context) {
 		if why := c.admit(); why != nil {
-			ch.Reject(why.reason, why.message)
+			c.reject(ch, *why)
 			return
 		}
 		defer c.release()

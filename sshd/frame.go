@@ -31,7 +31,7 @@ func (c *connection) frame() *ssh.Server {
 		ChannelHandlers: map[string]ssh.ChannelHandler{
 			"session":      c.channelHandler(c.openSession),
 			"direct-tcpip": c.channelHandler(c.openForward),
-			"default":      refuseChannelType,
+			"default":      c.refuseChannelType,
 		},
 		RequestHandlers: map[string]ssh.RequestHandler{
 			"no-more-sessions@openssh.com": c.handleNoMoreSessions,
@@ -97,8 +97,15 @@ func isDisconnect(err error) bool {
 }
 
 // refuseChannelType answers a channel type that this server does not have (RFC 4254 section 5.1).
-func refuseChannelType(_ *ssh.Server, _ *gossh.ServerConn, ch gossh.NewChannel, _ ssh.Context) {
-	ch.Reject(gossh.UnknownChannelType, "this server has no channels of the type "+quote(ch.ChannelType()))
+func (c *connection) refuseChannelType(_ *ssh.Server, _ *gossh.ServerConn, ch gossh.NewChannel, _ ssh.Context) {
+	c.reject(ch, refusal{gossh.UnknownChannelType, "this server has no channels of the type " + quote(ch.ChannelType())})
+}
+
+// reject refuses a channel. Until the client has taken the answer, it counts against what is read of it.
+func (c *connection) reject(ch gossh.NewChannel, why refusal) {
+	c.conn.refusing(1)
+	defer c.conn.refusing(-1)
+	ch.Reject(why.reason, why.message)
 }
 
 // refuseGlobalRequest answers every global request that this server does not have with failure

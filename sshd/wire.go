@@ -16,11 +16,19 @@ const (
 	// joinTimeout is how long a full buffer may wait for the rest. Only a packet of exactly that length
 	// has none, and of the ciphers that are offered few can make one.
 	joinTimeout = time.Millisecond
+
+	// maxRefusing is how many refused channels may wait for the client to take their answers before no more
+	// is read of it. Each is a goroutine that holds the client's packet, of up to 256 KiB, and the frame
+	// starts one for whatever channel is asked for.
+	maxRefusing = 64
 )
 
 // wire is the transport under a connection. It joins the two parts in which the library writes a long
 // packet: on TLS that is two records of 16 KiB for each packet of 32 KiB instead of three, for every
 // relay on the way, and half the system calls on plain TCP.
+//
+// It reads nothing while too many refusals wait to be sent: a client that asks for channels and takes no
+// answer would have this process keep them all.
 //
 // It also ignores deadlines: gliderlabs/ssh sets one before every read and write, none being the zero
 // one, which would cost a timer each time and undo those of the caller.
@@ -31,10 +39,16 @@ type wire struct {
 	held  []byte     // a first part, waiting for the rest
 	timer *time.Timer
 	err   error // of a write whose caller had been told that it was done
+
+	reading  sync.Mutex // guards what follows; never held over I/O
+	mayRead  sync.Cond  // on reading
+	refusals int        // that are being sent
+	closed   bool
 }
 
 func newWire(conn net.Conn) *wire {
 	w := &wire{Conn: conn}
+	w.mayRead.L = &w.reading
 	w.timer = time.AfterFunc(time.Hour, w.flushLate)
 	w.timer.Stop()
 	return w
@@ -81,9 +95,31 @@ func (w *wire) flushLate() {
 	}
 }
 
+// Read reads from the peer, once few enough refusals wait to be sent to it.
+func (w *wire) Read(p []byte) (int, error) {
+	w.reading.Lock()
+	for w.refusals >= maxRefusing && !w.closed {
+		w.mayRead.Wait()
+	}
+	w.reading.Unlock()
+	return w.Conn.Read(p)
+}
+
+// refusing counts the refusals that are being sent.
+func (w *wire) refusing(n int) {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	w.refusals += n
+	w.mayRead.Signal()
+}
+
 // Close closes the transport. A part that is still held is part of nothing any more.
 func (w *wire) Close() error {
 	w.timer.Stop()
+	w.reading.Lock()
+	w.closed = true
+	w.mayRead.Signal()
+	w.reading.Unlock()
 	return w.Conn.Close()
 }
 
