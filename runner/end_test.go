@@ -4,6 +4,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -11,7 +12,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"switchyard/api"
 )
@@ -94,6 +98,44 @@ func TestTheEndIsReportedUntilTheControllerHasIt(t *testing.T) {
 	if n := len(w.ends); n != 3 {
 		t.Errorf("the end was reported %d times, need 3", n)
 	}
+}
+
+// ending is a runner whose container has ended, with a controller that fails first.
+func ending(t *testing.T, errs ...error) (*Runner, *fakeController, *bytes.Buffer) {
+	t.Helper()
+	c := newController(t)
+	c.endErrors = errs
+	log, said := logrus.New(), &bytes.Buffer{}
+	log.SetOutput(said)
+	return &Runner{cfg: Config{Controller: c, Log: log}}, c, said
+}
+
+func TestAControllerThatIsAwayForHoursIsToldOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, c, said := ending(t, manyErrors(90)...)
+		begin := time.Now()
+		if err := r.reportEnd(t.Context(), &containerEnded{code(3)}); err != nil {
+			t.Errorf("reportEnd returned %v", err)
+		}
+		if took := time.Since(begin); len(c.ends) != 91 || took < 30*time.Minute {
+			t.Errorf("the end was reported %d times in %v, need 91 with pauses of up to half a minute", len(c.ends), took)
+		}
+		if !strings.Contains(said.String(), "the container has ended with exit code 3; trying again in") {
+			t.Errorf("it logged %s", said)
+		}
+	})
+}
+
+func TestAStopEndsTheWaitForAControllerToTellOfTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _, _ := ending(t, manyErrors(90)...)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Minute, cancel)
+		err := r.reportEnd(ctx, &containerEnded{code(3)})
+		if err == nil || !strings.Contains(err.Error(), "telling the controller that the container has ended with exit code 3: no route to host") {
+			t.Errorf("reportEnd returned %v, need what was not done and why", err)
+		}
+	})
 }
 
 func TestAnEndThatTheControllerKnowsIsNoError(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"switchyard/api"
 )
@@ -37,17 +38,20 @@ func sentence(name string, why error) string {
 	return fmt.Sprintf("the runner has lost sight of container %q", name)
 }
 
-// reportEnd tells the controller that the container has ended, again and again if it must, for
-// a bounded time.
+// reportEnd tells the controller that the container has ended, again and again until it has heard or ctx
+// ends: a record that goes on as running is one that users are led to, and that nobody else will end.
 func (r *Runner) reportEnd(ctx context.Context, e *containerEnded) error {
-	ctx, cancel := context.WithTimeout(ctx, endReportTimeout)
-	defer cancel()
-	for pause := firstPause; ; pause *= 2 {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := r.cfg.Controller.End(ctx, api.EndContainer{ExitCode: e.code})
 		if err == nil || hasEnded(err) {
 			return nil
 		}
-		if isFinal(err) || rest(ctx, jitter(pause)) != nil {
+		if isFinal(err) || ctx.Err() != nil {
+			return fmt.Errorf("telling the controller that %v: %w", e, err)
+		}
+		wait := pauseAfter(err, pause)
+		r.cfg.Log.WithError(err).Warnf("the controller was not told that %v; trying again in %v", e, wait.Round(time.Millisecond))
+		if rest(ctx, wait) != nil {
 			return fmt.Errorf("telling the controller that %v: %w", e, err)
 		}
 	}

@@ -94,14 +94,19 @@ func (g *registrar) once(ctx context.Context) (api.RunnerReported, error) {
 
 // retry logs a failure and pauses. The error is ctx's cause.
 func (g *registrar) retry(ctx context.Context, pause time.Duration, err error) error {
-	if p := problem(err); p != nil && p.RetryAfter > 0 {
-		pause = min(max(pause, p.RetryAfter), lastPause)
-	}
-	pause = jitter(pause)
+	pause = pauseAfter(err, pause)
 	if ctx.Err() == nil {
 		g.log.WithError(err).Warnf("the controller was not told of this runner; trying again in %v", pause.Round(time.Millisecond))
 	}
 	return rest(ctx, pause)
+}
+
+// pauseAfter is the pause after a failure: this one, or a longer one that the controller asks for.
+func pauseAfter(err error, pause time.Duration) time.Duration {
+	if p := problem(err); p != nil && p.RetryAfter > 0 {
+		pause = min(max(pause, p.RetryAfter), lastPause)
+	}
+	return jitter(pause)
 }
 
 // interval is the time to the next report: a heartbeat, or earlier when the certificate is to be renewed.

@@ -16,12 +16,8 @@ import (
 	"switchyard/sshd"
 )
 
-const (
-	// endReportTimeout bounds the attempts to tell the controller that the container has ended.
-	endReportTimeout = time.Minute
-	// killTime is what ending a connection may take beyond its graces, for processes that are slow to die.
-	killTime = 15 * time.Second
-)
+// killTime is what ending a connection may take beyond its graces, for processes that are slow to die.
+const killTime = 15 * time.Second
 
 // Runner serves one container.
 type Runner struct {
