@@ -31,8 +31,8 @@ func (p Probes) withDefaults() Probes {
 
 // KeepAlive makes the kernel end a connection whose peer has gone without a word: TCP keepalive
 // (RFC 9293 section 3.8.4) for a silent one, and TCP_USER_TIMEOUT (RFC 5482), where the system has it,
-// for one with data under way, which keepalive does not look at. It is the only timeout that an
-// upgraded connection has. On what is not TCP, such as a unix socket, it does nothing: there the
+// for one with data under way, which keepalive does not look at. A peer that is there and takes nothing
+// is kept for as long as it answers. It is the only timeout that an upgraded connection has. On what is not TCP, such as a unix socket, it does nothing: there the
 // kernel tells at once.
 func KeepAlive(c net.Conn, p Probes) error {
 	t := tcpConn(c)
