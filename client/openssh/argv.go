@@ -123,7 +123,7 @@ func (i Invocation) proxyCommand(goos string) (string, error) {
 // KnownHostsLine is the content of a known_hosts file that believes this host authority, for hosts that
 // fit the pattern (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
 func KnownHostsLine(pattern, authority string) (string, error) {
-	if f := strings.Fields(authority); len(f) < 2 || strings.ContainsAny(authority, "\r\n") {
+	if f := strings.Fields(authority); len(f) < 2 || strings.ContainsFunc(authority, notInKeyLine) {
 		return "", fmt.Errorf("the controller's host authority is not a public key: %.80q", authority)
 	}
 	if pattern == "" || strings.ContainsAny(pattern, " \t\r\n#") || strings.HasPrefix(pattern, "@") {
@@ -131,3 +131,7 @@ func KnownHostsLine(pattern, authority string) (string, error) {
 	}
 	return fmt.Sprintf("@cert-authority %s %s\n", pattern, authority), nil
 }
+
+// notInKeyLine tells what no line of a key has: line breaks would begin another one, and the line may go to a
+// terminal.
+func notInKeyLine(r rune) bool { return r < ' ' || r > '~' }

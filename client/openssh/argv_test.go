@@ -75,7 +75,7 @@ func TestKnownHostsLineHoldsOneKeyForOnePattern(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	for _, c := range [][2]string{
-		{"*", ""}, {"*", "one"}, {"*", key + "\n* ssh-ed25519 BBBB"}, {"*", key + "\r"},
+		{"*", ""}, {"*", "one"}, {"*", "ssh-ed25519 AAAA \x1b]0;title\a"}, {"*", "ssh-ed25519 AAAA \u202e"}, {"*", key + "\n* ssh-ed25519 BBBB"}, {"*", key + "\r"},
 		{"", key}, {"a b", key}, {"a\nb", key}, {"@revoked", key}, {"#x", key},
 	} {
 		if got, err := KnownHostsLine(c[0], c[1]); err == nil {

@@ -12,6 +12,7 @@ import (
 
 	"switchyard/client"
 	"switchyard/client/contexts"
+	"switchyard/client/show"
 )
 
 // program is what the commands share.
@@ -136,7 +137,7 @@ func (p *program) with(f func(c *client.Controller, s contexts.Selected) error) 
 	return f(c, s)
 }
 
-// note tells the user something on standard error.
+// note tells the user something on standard error, in one line.
 func (p *program) note(format string, args ...any) {
-	fmt.Fprintf(p.err, "switchyard: "+format+"\n", args...)
+	fmt.Fprintf(p.err, "switchyard: %s\n", show.Line(fmt.Sprintf(format, args...)))
 }
