@@ -13,7 +13,9 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -44,8 +46,23 @@ func versionOrDevel() string {
 	return version
 }
 
-// oneLine keeps an error of several parts on the one line that it is promised to have.
-func oneLine(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+// oneLine keeps an error of several parts on the one line that it is promised to have, and escapes what a
+// terminal would obey: a controller's answer may be in it.
+func oneLine(s string) string {
+	s = strings.NewReplacer("\r\n", "; ", "\n", "; ").Replace(strings.TrimSpace(s))
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if part := s[:n]; strconv.IsPrint(r) && (r != utf8.RuneError || n > 1) {
+			b.WriteString(part)
+		} else {
+			quoted := strconv.QuoteToASCII(part)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
 
 // tuneGC lets garbage grow to four times what lives. A daemon that carries bytes has little that lives, a few
 // megabytes, and makes garbage as fast as traffic comes: at the default of 100 the collector runs
