@@ -30,9 +30,10 @@ func main() {
 		Short:         "Switchyard's daemon: the controller, and the runners of containers",
 		Version:       versionOrDevel(),
 		SilenceErrors: true,
+		SilenceUsage:  true, // an error is one line
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(controllerCommand(), runnerCommand())
+	root.AddCommand(controllerCommand(), runnerCommand(), adminTokenCommand(), makeSecretCommand())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintf(os.Stderr, "switchyardd: %s\n", oneLine(err.Error()))
 		os.Exit(1)

@@ -124,7 +124,7 @@ func (o Options) certificates(dir *datadir.Dir) (certificates, error) {
 	case o.TLSCert == "":
 		if end := dir.TLS.Expires(); time.Until(end) < expiryNotice {
 			o.Log.WithFields(logrus.Fields{"file": datadir.TLSFile, "expires": end.Format(time.DateOnly)}).
-				Warn("the TLS authority is about to expire: move its files away and start again, and have every client log in again")
+				Warn("the TLS authority is about to expire: replace it (the operations manual says how), and have every client log in again")
 		}
 		return certificates{get: ca.NewSelf(dir.TLS, o.names, nil).GetCertificate}, nil
 	}

@@ -51,7 +51,8 @@ type Dir struct {
 }
 
 // Open makes what is missing in the directory at path, which it makes as well, and loads the rest. It
-// refuses a directory that another controller uses, or that others may read. ctx bounds the opening.
+// refuses a directory that another controller uses, that others may read, or that has a database and lacks one
+// of Secrets. ctx bounds the opening.
 // The caller calls Close.
 func Open(ctx context.Context, path string) (*Dir, error) {
 	d := &Dir{Path: path}
@@ -71,6 +72,9 @@ func (d *Dir) open(ctx context.Context) error {
 		return err
 	}
 	if err := removeUnfinished(d.Path); err != nil {
+		return err
+	}
+	if err := checkSecrets(d.Path); err != nil {
 		return err
 	}
 	for _, load := range []func() error{d.loadSystemToken, d.loadTLS, d.loadHost} {
@@ -97,9 +101,7 @@ func (d *Dir) Close() error {
 }
 
 func (d *Dir) loadSystemToken() error {
-	b, err := loadOrMake(d.Path, SystemTokenFile, func() ([]byte, error) {
-		return []byte(proof.NewSystemToken().Reveal() + "\n"), nil
-	})
+	b, err := loadOrMake(d.Path, SystemTokenFile, makers[SystemTokenFile])
 	if err != nil {
 		return err
 	}
@@ -108,13 +110,7 @@ func (d *Dir) loadSystemToken() error {
 }
 
 func (d *Dir) loadTLS() error {
-	b, err := loadOrMake(d.Path, TLSFile, func() ([]byte, error) {
-		authority, err := ca.NewTLS(time.Now())
-		if err != nil {
-			return nil, err
-		}
-		return authority.Encode()
-	})
+	b, err := loadOrMake(d.Path, TLSFile, makers[TLSFile])
 	if err != nil {
 		return err
 	}
@@ -126,10 +122,7 @@ func (d *Dir) loadTLS() error {
 }
 
 func (d *Dir) loadHost() error {
-	b, err := loadOrMake(d.Path, HostFile, func() ([]byte, error) {
-		_, text, err := ca.NewHost()
-		return text, err
-	})
+	b, err := loadOrMake(d.Path, HostFile, makers[HostFile])
 	if err != nil {
 		return err
 	}

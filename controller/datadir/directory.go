@@ -80,7 +80,7 @@ func lock(file, dir string) (*os.File, error) {
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		defer f.Close()
-		return nil, fmt.Errorf("the data directory %q is in use by another controller%s: stop that one, or give this one a directory of its own", dir, holder(f))
+		return nil, inUse{dir, holder(f)}
 	}
 	if err == nil {
 		err = writePID(f)
@@ -90,6 +90,13 @@ func lock(file, dir string) (*os.File, error) {
 		return nil, fmt.Errorf("locking the data directory %q: %v", dir, err)
 	}
 	return f, nil
+}
+
+// inUse is the error of a directory whose lock another process has.
+type inUse struct{ dir, holder string }
+
+func (e inUse) Error() string {
+	return fmt.Sprintf("the data directory %q is in use by another controller%s: stop that one, or give this one a directory of its own", e.dir, e.holder)
 }
 
 func writePID(f *os.File) error {

@@ -14,6 +14,8 @@
 //
 // What a change must keep:
 //   - Nothing is read or made before the lock is held.
+//   - The secrets are made before the database: where there is one, a missing secret was lost, and is not
+//     made anew unless that was asked for.
 //   - Every file appears whole or not at all, and every step sees for itself whether it has been done,
 //     so that a start that dies anywhere is completed by the next one.
 //   - The admin's token is in its file before it is in the database: the other way round, a crash
