@@ -78,14 +78,13 @@ func (cfg Config) check() error {
 		return errors.New("a controller needs a system token")
 	case cfg.Host == nil:
 		return errors.New("a controller needs an SSH host authority")
-	case cfg.ShellAccess != "":
-		return checkShellAccess(cfg.ShellAccess)
 	}
-	return nil
+	return CheckShellAccess(cfg.ShellAccess)
 }
 
-func checkShellAccess(v api.ShellAccess) error {
-	if !slices.Contains(api.ShellAccessValues, v) {
+// CheckShellAccess refuses what is neither a value of the switch nor "", which leaves it as it is.
+func CheckShellAccess(v api.ShellAccess) error {
+	if v != "" && !slices.Contains(api.ShellAccessValues, v) {
 		return fmt.Errorf("shell access %.40q is none of %q", v, api.ShellAccessValues)
 	}
 	return nil

@@ -34,16 +34,34 @@ func Listen(addresses []string) ([]net.Listener, error) {
 	return all, nil
 }
 
+// CheckAddress refuses what Listen can never listen on. It opens nothing.
+func CheckAddress(address string) error {
+	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("listening on %q: the path must begin with /, as in unix:///run/switchyard.sock", address)
+		}
+		return nil
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
+		return fmt.Errorf("listening on %q: give \"host:port\" or \"unix:///path\"", address)
+	}
+	return nil
+}
+
 func listen(address string) (net.Listener, error) {
+	if err := CheckAddress(address); err != nil { // net.Listen would take any port for some
+		return nil, err
+	}
 	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
 		l, err := listenUnix(path)
 		if err != nil {
 			return nil, fmt.Errorf("listening on %q: %w", address, err)
 		}
 		return l, nil
-	}
-	if address == "" { // net.Listen would take any port
-		return nil, errors.New("listening on \"\": give \"host:port\" or \"unix:///path\"")
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -73,9 +91,6 @@ func (l *unixListener) Close() error {
 // whole process's; so the socket is bound in a directory that is ours alone, closed to others there, and
 // then moved into place, which also replaces a stale one in the same instant.
 func listenUnix(path string) (net.Listener, error) {
-	if !filepath.IsAbs(path) {
-		return nil, fmt.Errorf("the path %q is not absolute: write unix:///path", path)
-	}
 	if err := checkStale(path); err != nil {
 		return nil, err
 	}

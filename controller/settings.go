@@ -26,7 +26,7 @@ func (c *Controller) updateSettings(x *call) error {
 	}
 	ctx := x.r.Context()
 	if req.ShellAccess != "" {
-		if err := checkShellAccess(req.ShellAccess); err != nil {
+		if err := CheckShellAccess(req.ShellAccess); err != nil {
 			return badRequest("%v", err)
 		}
 		if err := c.setShellAccess(ctx, req.ShellAccess); err != nil {

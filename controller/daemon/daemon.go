@@ -51,11 +51,32 @@ type Options struct {
 	Listening func([]net.Addr)
 }
 
-// Run runs a controller until a signal stops it or it fails. SIGHUP reads the certificate files again;
-// any other signal lets sessions drain, a second one cuts them. When ctx is done they are cut as well.
-func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
+// Check tells what makes no sense in the options, without looking at anything but them.
+func (o Options) Check() error {
 	if len(o.Listen) == 0 {
 		return errors.New("a controller needs an address to listen on")
+	}
+	for _, address := range o.Listen {
+		if err := controller.CheckAddress(address); err != nil {
+			return err
+		}
+	}
+	if (o.TLSCert == "") != (o.TLSKey == "") {
+		return errors.New("a TLS certificate and its key go together: give both files or neither")
+	}
+	return controller.CheckShellAccess(o.ShellAccess)
+}
+
+// Run runs a controller until a signal stops it or it fails. SIGHUP reads the certificate files again;
+// any other signal lets sessions drain, a second one cuts them. When ctx is done they are cut as well. Options that
+// cannot work are refused before anything is made in the data directory.
+func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
+	if err := o.Check(); err != nil {
+		return err
+	}
+	files, err := o.files()
+	if err != nil {
+		return err
 	}
 	dir, err := datadir.Open(ctx, o.DataDir)
 	if err != nil {
@@ -65,10 +86,7 @@ func Run(ctx context.Context, o Options, signals <-chan os.Signal) error {
 	if dir.AdminTokenFile != "" {
 		o.Log.WithField("file", dir.AdminTokenFile).Info("the first admin's token is in a file: remove it when you have saved the token")
 	}
-	certs, err := o.certificates(dir)
-	if err != nil {
-		return err
-	}
+	certs := o.certificates(dir, files)
 	c, err := controller.New(ctx, o.config(dir, certs))
 	if err != nil {
 		return err
@@ -117,24 +135,25 @@ type certificates struct {
 	files *ca.Files // nil: the installation's own
 }
 
-func (o Options) certificates(dir *datadir.Dir) (certificates, error) {
-	switch {
-	case (o.TLSCert == "") != (o.TLSKey == ""):
-		return certificates{}, errors.New("a TLS certificate and its key go together: give both files or neither")
-	case o.TLSCert == "":
-		if end := dir.TLS.Expires(); time.Until(end) < expiryNotice {
-			o.Log.WithFields(logrus.Fields{"file": datadir.TLSFile, "expires": end.Format(time.DateOnly)}).
-				Warn("the TLS authority is about to expire: replace it (the operations manual says how), and have every client log in again")
-		}
-		return certificates{get: ca.NewSelf(dir.TLS, o.names, nil).GetCertificate}, nil
+// files loads the certificate that the options name, nil when they name none.
+func (o Options) files() (*ca.Files, error) {
+	if o.TLSCert == "" {
+		return nil, nil
 	}
-	files, err := ca.NewFiles(o.TLSCert, o.TLSKey, func(err error) {
+	return ca.NewFiles(o.TLSCert, o.TLSKey, func(err error) {
 		o.Log.WithError(err).Error("the TLS certificate has changed and cannot be read: the one before stays in use")
 	})
-	if err != nil {
-		return certificates{}, err
+}
+
+func (o Options) certificates(dir *datadir.Dir, files *ca.Files) certificates {
+	if files != nil {
+		return certificates{get: files.GetCertificate, files: files}
 	}
-	return certificates{get: files.GetCertificate, files: files}, nil
+	if end := dir.TLS.Expires(); time.Until(end) < expiryNotice {
+		o.Log.WithFields(logrus.Fields{"file": datadir.TLSFile, "expires": end.Format(time.DateOnly)}).
+			Warn("the TLS authority is about to expire: replace it (the operations manual says how), and have every client log in again")
+	}
+	return certificates{get: ca.NewSelf(dir.TLS, o.names, nil).GetCertificate}
 }
 
 // process is a controller that serves.

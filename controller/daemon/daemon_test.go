@@ -270,3 +270,26 @@ func TestProcessThatCannotStartSaysWhyAndLetsGo(t *testing.T) {
 	p := start(t, t.Context(), func(o *daemon.Options) { o.DataDir = dir })
 	p.stop()
 }
+
+func TestOptionsThatCannotWorkMakeNothing(t *testing.T) {
+	for name, change := range map[string]func(*daemon.Options){
+		"no address":                func(o *daemon.Options) { o.Listen = nil },
+		"an address without a port": func(o *daemon.Options) { o.Listen = []string{"localhost"} },
+		"a port that is none":       func(o *daemon.Options) { o.Listen = []string{"localhost:99999"} },
+		"a relative socket":         func(o *daemon.Options) { o.Listen = []string{"unix://socket"} },
+		"half a certificate":        func(o *daemon.Options) { o.TLSKey = "x" },
+		"no such certificate":       func(o *daemon.Options) { o.TLSCert, o.TLSKey = "/x", "/y" },
+		"a strange switch":          func(o *daemon.Options) { o.ShellAccess = "on" },
+	} {
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		o := daemon.Options{DataDir: filepath.Join(t.TempDir(), "data"), Listen: []string{"127.0.0.1:0"}, Log: log}
+		change(&o)
+		if err := daemon.Run(t.Context(), o, nil); err == nil {
+			t.Errorf("%s: the controller ran", name)
+		}
+		if _, err := os.Lstat(o.DataDir); err == nil {
+			t.Errorf("%s: the data directory was made", name)
+		}
+	}
+}
