@@ -27,6 +27,7 @@ func (c *connection) authenticateNone(conn gossh.ConnMetadata) (*gossh.Permissio
 		return nil, &gossh.BannerError{Err: err, Message: banner(err)}
 	}
 	c.handshake.Stop()
+	c.conn.trust()
 	c.log.Infof("logged in as %q, meant by %s", account.User, quote(conn.User()))
 	c.login = account
 	c.clientVersion = string(conn.ClientVersion())

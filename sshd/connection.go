@@ -36,6 +36,7 @@ type connection struct {
 
 	// Set before the first channel handler runs, and read only after.
 	frameCtx      ssh.Context
+	library       any // the library's connection, from when authentication begins
 	handshakeErr  error
 	login         Account
 	clientVersion string

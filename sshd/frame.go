@@ -16,9 +16,7 @@ import (
 )
 
 // libraryEnd is how long the goroutines of golang.org/x/crypto/ssh may take to end once their
-// connection is closed. Its reader blocks for good on a queue that nobody empties when a hostile peer
-// breaks the protocol with more packets on their way; they hold no process, no socket and little
-// memory, and waiting longer would not end them.
+// connection is closed and drained. Waiting longer would not end them.
 const libraryEnd = 2 * time.Second
 
 // frame makes the gliderlabs server of this connection. There is one for each connection, so that
@@ -44,7 +42,11 @@ func (c *connection) frame() *ssh.Server {
 // authentication handlers it sets NoClientAuth, and so only authenticateNone decides.
 func (c *connection) serverConfig(ctx ssh.Context) *gossh.ServerConfig {
 	c.frameCtx = ctx
-	cfg := &gossh.ServerConfig{Config: algorithms(), NoClientAuthCallback: c.authenticateNone}
+	cfg := &gossh.ServerConfig{
+		Config:               algorithms(),
+		NoClientAuthCallback: c.authenticateNone,
+		PreAuthConnCallback:  func(conn gossh.ServerPreAuthConn) { c.library = conn },
+	}
 	for _, k := range hostKeys(c.cfg.Signer()) {
 		cfg.AddHostKey(k)
 	}
@@ -57,28 +59,37 @@ func (c *connection) serve() error {
 	c.frame().HandleConn(c.conn)
 	c.handshake.Stop()
 	c.close()
+	cause := c.waitLibrary()
 	if c.handshakeErr != nil {
 		return fmt.Errorf("SSH handshake: %w", c.handshakeCause())
 	}
-	return transportError(c.waitLibrary())
+	return transportError(cause)
 }
 
 // waitLibrary waits for the library's own goroutines, and returns what ended the connection.
 func (c *connection) waitLibrary() error {
-	conn, ok := c.frameCtx.Value(ssh.ContextKeyConn).(*gossh.ServerConn)
-	if !ok {
-		return io.EOF
-	}
 	ended := make(chan error, 1)
-	go func() { ended <- conn.Wait() }()
+	go func() {
+		drain(c.library)
+		ended <- c.libraryCause()
+	}()
 	late := time.NewTimer(libraryEnd)
 	defer late.Stop()
 	select {
 	case err := <-ended:
 		return err
 	case <-late.C:
-		return errors.New("the client broke the protocol")
+		return errors.New("the library has not let go of it")
 	}
+}
+
+// libraryCause waits until the connection has ended, if it ever began.
+func (c *connection) libraryCause() error {
+	conn, ok := c.frameCtx.Value(ssh.ContextKeyConn).(*gossh.ServerConn)
+	if !ok {
+		return io.EOF
+	}
+	return conn.Wait()
 }
 
 // transportError is nil for the two ways in which a client leaves: it closes its end, or sends

@@ -4,6 +4,7 @@
 package sshd
 
 import (
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -21,7 +22,13 @@ const (
 	// is read of it. Each is a goroutine that holds the client's packet, of up to 256 KiB, and the frame
 	// starts one for whatever channel is asked for.
 	maxRefusing = 64
+
+	// maxUnauthenticated is how much a client may send before it has authenticated, in bytes. The key exchange
+	// and the authentication of any client take a tenth.
+	maxUnauthenticated = 64 << 10
 )
+
+var errUnauthenticated = fmt.Errorf("the client sent more than %d bytes before it had authenticated", maxUnauthenticated)
 
 // wire is the transport under a connection. It joins the two parts in which the library writes a long
 // packet: on TLS that is two records of 16 KiB for each packet of 32 KiB instead of three, for every
@@ -44,10 +51,12 @@ type wire struct {
 	mayRead  sync.Cond  // on reading
 	refusals int        // that are being sent
 	closed   bool
+	credit   int  // what may be read before authentication, in bytes
+	trusted  bool // the client has authenticated
 }
 
 func newWire(conn net.Conn) *wire {
-	w := &wire{Conn: conn}
+	w := &wire{Conn: conn, credit: maxUnauthenticated}
 	w.mayRead.L = &w.reading
 	w.timer = time.AfterFunc(time.Hour, w.flushLate)
 	w.timer.Stop()
@@ -101,8 +110,30 @@ func (w *wire) Read(p []byte) (int, error) {
 	for w.refusals >= maxRefusing && !w.closed {
 		w.mayRead.Wait()
 	}
+	spent := !w.trusted && w.credit == 0
+	if !w.trusted {
+		p = p[:min(len(p), w.credit)]
+	}
 	w.reading.Unlock()
-	return w.Conn.Read(p)
+	if spent {
+		return 0, errUnauthenticated
+	}
+	n, err := w.Conn.Read(p)
+	w.spend(n)
+	return n, err
+}
+
+func (w *wire) spend(n int) {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	w.credit -= n
+}
+
+// trust says that the client has authenticated.
+func (w *wire) trust() {
+	w.reading.Lock()
+	defer w.reading.Unlock()
+	w.trusted = true
 }
 
 // refusing counts the refusals that are being sent.
