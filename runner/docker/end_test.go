@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -29,9 +30,12 @@ func (w *world) nothingLeft(t *testing.T) {
 			t.Errorf("a process is left: %v", p)
 		}
 	}
-	if execs := w.Execs(t); len(execs) > 0 {
-		t.Errorf("exec instances are left: %q", execs)
-	}
+	// The engine tells of an instance's end a moment before it drops it from the
+	// container's list.
+	rig.Eventually(t, timeout, func() (bool, string) {
+		execs := w.Execs(t)
+		return len(execs) == 0, fmt.Sprintf("exec instances are left: %q", execs)
+	})
 }
 
 // until reads lines until one is as wanted.
