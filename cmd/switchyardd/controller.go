@@ -30,16 +30,18 @@ func controllerCommand() *cobra.Command {
 		Long: "Run the controller: the HTTPS API, its records, and the switchyard that joins users to containers.\n\n" +
 			"The first start makes everything it needs in the data directory, and writes the first admin's token to a file there.\n" +
 			"SIGTERM stops it: sessions may go on for --drain-timeout; a second SIGTERM cuts them. SIGHUP reads the TLS certificate again.",
-		Args:         cobra.NoArgs,
-		SilenceUsage: true, // an error is one line
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := controllerLog(logLevel, logFormat)
 			if err != nil {
-				return err
+				return usage(err)
 			}
 			o.Log, o.ShellAccess = log, api.ShellAccess(access)
 			o.MaxSessions, o.MaxSessionsPerUser = maxTotal, maxPerUser
 			o.Version = cmd.Root().Version
+			if err := o.Check(); err != nil {
+				return usage(err)
+			}
 			signals := make(chan os.Signal, 4)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 			defer signal.Stop(signals)

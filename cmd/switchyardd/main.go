@@ -5,8 +5,9 @@
 // one container. Here are the command tree and the assembly of parts alone; what they do is in packages controller
 // and runner and those below them.
 //
-// It exits with 0 after a stop in good order, among them SIGTERM and SIGINT, and with 1 after an error, which is one
-// line on standard error behind the program's name. The log goes to standard error as well.
+// It exits with 0 after a stop in good order, among them SIGTERM and SIGINT, with 2 when the command line makes no
+// sense, and with 1 after any other error. An error is one line on standard error behind the program's name. The log
+// goes to standard error as well.
 package main
 
 import (
@@ -33,10 +34,14 @@ func main() {
 		SilenceUsage:  true, // an error is one line
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(controllerCommand(), runnerCommand(), adminTokenCommand(), makeSecretCommand())
+	running := false
+	for _, cmd := range []*cobra.Command{controllerCommand(), runnerCommand(), adminTokenCommand(), makeSecretCommand()} {
+		noteRunning(cmd, &running)
+		root.AddCommand(cmd)
+	}
 	if err := root.Execute(); err != nil {
 		fmt.Fprintf(os.Stderr, "switchyardd: %s\n", oneLine(err.Error()))
-		os.Exit(1)
+		os.Exit(exitCode(err, running))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,7 +97,12 @@ func makeSecretCommand() *cobra.Command {
 			"What depended on the old one is worth nothing then: every container key (" + datadir.SystemTokenFile + "), the certificate that clients and\n" +
 			"runners trust (" + datadir.TLSFile + "), the host keys that ssh trusts (" + datadir.HostFile + "). A file that is there is not touched.",
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return datadir.MakeSecret(dir, args[0]) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !slices.Contains(datadir.Secrets, args[0]) {
+				return usage(fmt.Errorf("%q is no secret of a data directory: %s are", args[0], strings.Join(datadir.Secrets, ", ")))
+			}
+			return datadir.MakeSecret(dir, args[0])
+		},
 	}
 	cmd.Flags().StringVar(&dir, "data-dir", "", "the controller's data directory (required)")
 	cobra.CheckErr(cmd.MarkFlagRequired("data-dir"))

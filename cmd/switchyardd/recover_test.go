@@ -20,7 +20,7 @@ func run(t *testing.T, args ...string) (code int, out, stderr string) {
 	cmd, errs := prepare(t, args...)
 	var b bytes.Buffer
 	cmd.Stdout = &b
-	code = exitCode(t, cmd.Run())
+	code = exitCodeOf(t, cmd.Run())
 	return code, b.String(), errs.String()
 }
 

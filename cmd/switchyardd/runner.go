@@ -5,7 +5,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -44,14 +46,13 @@ func runnerCommand() *cobra.Command {
 		Long: "Run the endpoint for one container: it registers with the controller, and serves SSH to whom the controller lets through.\n\n" +
 			"The container key comes from --key-file, or else from the environment, " + runner.KeyVariable + ".\n" +
 			"It ends when the container does, or with SIGTERM; sessions are told why, and their processes are ended.\n\n" +
-			"Exit codes: 0 after the container's end or a signal, 1 when it could not start or go on.",
+			"Exit codes: 0 after the container's end or a signal, 1 when it could not start or go on, 2 when the command line makes no sense.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, err := controllerLog(o.logLevel, o.logForm)
 			if err != nil {
-				return err
+				return usage(err)
 			}
-			cmd.SilenceUsage = true // from here on it is not the usage that is wrong
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends the process at once
@@ -109,7 +110,10 @@ func (o *runnerOptions) run(ctx context.Context, log logrus.FieldLogger) error {
 func (o *runnerOptions) config(log logrus.FieldLogger) (runner.Config, *runner.API, error) {
 	u, err := runner.ParseURL(o.controller)
 	if err != nil {
-		return runner.Config{}, nil, err
+		return runner.Config{}, nil, usage(err)
+	}
+	if err := o.check(); err != nil {
+		return runner.Config{}, nil, usage(err)
 	}
 	key, err := runner.ReadKey(o.keyFile, os.Stdin)
 	if err != nil {
@@ -132,18 +136,27 @@ func (o *runnerOptions) config(log logrus.FieldLogger) (runner.Config, *runner.A
 	}, controller, nil
 }
 
-// setTarget makes the target and what the runner says of it.
-func (o *runnerOptions) setTarget(ctx context.Context, c *runner.Config) (closeTarget func(), err error) {
+// check tells what makes no sense in what is to be served, and where.
+func (o *runnerOptions) check() error {
+	if _, _, err := net.SplitHostPort(o.listen); o.listen != "" && err != nil {
+		return fmt.Errorf("the address to listen on %q is not \"host:port\"", o.listen)
+	}
 	switch {
 	case o.target == "host" && o.docker != "":
-		return nil, fmt.Errorf("--docker %q and --target host exclude each other: one runner serves one of them", o.docker)
-	case o.target == "host":
+		return fmt.Errorf("--docker %q and --target host exclude each other: one runner serves one of them", o.docker)
+	case o.target != "docker" && o.target != "host":
+		return fmt.Errorf("--target %q is neither docker nor host", o.target)
+	case o.target == "docker" && o.docker == "":
+		return errors.New("no container is named: give its Docker id with --docker, or --target host for this machine itself")
+	}
+	return nil
+}
+
+// setTarget makes the target and what the runner says of it.
+func (o *runnerOptions) setTarget(ctx context.Context, c *runner.Config) (closeTarget func(), err error) {
+	if o.target == "host" {
 		c.Target, c.Exec = host.New(host.Config{Name: o.node, Grace: o.grace, Log: c.Log}), "host"
 		return func() {}, nil
-	case o.target != "docker":
-		return nil, fmt.Errorf("--target %q is neither docker nor host", o.target)
-	case o.docker == "":
-		return nil, fmt.Errorf("no container is named: give its Docker id with --docker, or --target host for this machine itself")
 	}
 	return o.setDocker(ctx, c)
 }

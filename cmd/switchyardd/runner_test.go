@@ -62,7 +62,7 @@ func prepare(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer)
 	return cmd, stderr
 }
 
-func exitCode(t *testing.T, err error) int {
+func exitCodeOf(t *testing.T, err error) int {
 	t.Helper()
 	var exit *exec.ExitError
 	if err == nil {
@@ -81,36 +81,60 @@ func TestARunnerThatCannotStartSaysWhyInOneLine(t *testing.T) {
 		args []string
 		key  string
 		want string
+		code int
 	}{
-		"no container":        {[]string{"--controller", url}, key, "container"},
-		"no controller":       {[]string{"--container", testID}, key, "no controller is named"},
-		"a plain URL":         {[]string{"--container", testID, "--controller", "http://x"}, key, "neither https"},
-		"no key":              {[]string{"--container", testID, "--controller", url}, "", runner.KeyVariable},
-		"a key that is none":  {[]string{"--container", testID, "--controller", url}, key[:60], "64 hexadecimal digits"},
-		"no target":           {[]string{"--container", testID, "--controller", url}, key, "--docker"},
-		"an unknown target":   {[]string{"--container", testID, "--controller", url, "--target", "vm"}, key, "vm"},
-		"two targets":         {[]string{"--container", testID, "--controller", url, "--target", "host", "--docker", "x"}, key, "exclude"},
-		"a log level":         {[]string{"--container", testID, "--log-level", "loud"}, key, "loud"},
-		"a CA that is none":   {[]string{"--container", testID, "--controller", url, "--ca", "/dev/null", "--target", "host"}, key, "/dev/null"},
-		"an argument":         {[]string{"--container", testID, "extra"}, key, "extra"},
-		"a key on the line":   {[]string{"--container", testID, "--key", "x"}, key, "--key"},
-		"a port that is none": {[]string{"--container", testID, "--controller", url, "--target", "host", "--listen", "7022"}, key, "7022"},
+		"nothing at all":      {nil, "", "container", exitUsage},
+		"no container":        {[]string{"--controller", url}, key, "container", exitUsage},
+		"no controller":       {[]string{"--container", testID}, key, "no controller is named", exitUsage},
+		"a plain URL":         {[]string{"--container", testID, "--controller", "http://x"}, key, "neither https", exitUsage},
+		"no key":              {[]string{"--container", testID, "--controller", url, "--target", "host"}, "", runner.KeyVariable, exitFailure},
+		"a key that is none":  {[]string{"--container", testID, "--controller", url, "--target", "host"}, key[:60], "64 hexadecimal digits", exitFailure},
+		"no target":           {[]string{"--container", testID, "--controller", url}, key, "--docker", exitUsage},
+		"an unknown target":   {[]string{"--container", testID, "--controller", url, "--target", "vm"}, key, "vm", exitUsage},
+		"two targets":         {[]string{"--container", testID, "--controller", url, "--target", "host", "--docker", "x"}, key, "exclude", exitUsage},
+		"a log level":         {[]string{"--container", testID, "--log-level", "loud"}, key, "loud", exitUsage},
+		"a CA that is none":   {[]string{"--container", testID, "--controller", url, "--ca", "/dev/null", "--target", "host"}, key, "/dev/null", exitFailure},
+		"an argument":         {[]string{"--container", testID, "extra"}, key, "extra", exitUsage},
+		"a key on the line":   {[]string{"--container", testID, "--key", "x"}, key, "--key", exitUsage},
+		"a port that is none": {[]string{"--container", testID, "--controller", url, "--target", "host", "--listen", "7022"}, key, "7022", exitUsage},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd, stderr := prepare(t, append([]string{"runner"}, c.args...)...)
 			if c.key != "" {
 				cmd.Env = append(cmd.Env, runner.KeyVariable+"="+c.key)
 			}
-			code := exitCode(t, cmd.Run())
-			lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-			last := lines[len(lines)-1]
-			if code != 1 || !strings.HasPrefix(last, "switchyardd: ") || !strings.Contains(last, c.want) {
-				t.Errorf("exit code %d, need 1; the last line is %q, need %q in it", code, last, c.want)
+			code := exitCodeOf(t, cmd.Run())
+			line, rest, _ := strings.Cut(stderr.String(), "\n")
+			if code != c.code || rest != "" || !strings.HasPrefix(line, "switchyardd: ") || !strings.Contains(line, c.want) {
+				t.Errorf("exit code %d, need %d; it said %q, need one line with %q", code, c.code, stderr, c.want)
 			}
 			if strings.Contains(stderr.String(), key[:60]) {
 				t.Errorf("the key is shown: %s", stderr)
 			}
 		})
+	}
+}
+
+func TestAWrongCommandLineOfOtherCommandsIsOneLineToo(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	for _, args := range [][]string{
+		{"contoller"},
+		{"controller"},
+		{"controller", "--data-dir", data, "--shell-access", "on"},
+		{"controller", "--data-dir", data, "--listen", "8443"},
+		{"controller", "--data-dir", data, "--tls-cert", "x"},
+		{"controller", "--data-dir", data, "--log-format", "xml"},
+		{"admin-token"},
+		{"make-secret", "--data-dir", data},
+		{"make-secret", "lock", "--data-dir", data},
+	} {
+		code, out, stderr := run(t, args...)
+		if code != exitUsage || out != "" || strings.Count(stderr, "\n") != 1 || !strings.HasPrefix(stderr, "switchyardd: ") {
+			t.Errorf("%q: exit code %d, need 2; it said %q and %q, need one line", args, code, out, stderr)
+		}
+	}
+	if _, err := os.Lstat(data); err == nil {
+		t.Error("the data directory was made")
 	}
 }
 
@@ -183,7 +207,7 @@ func TestARunnerServesUntilItIsToldToStop(t *testing.T) {
 	if out, _ := io.ReadAll(ready); len(out) > 0 {
 		t.Errorf("standard output has %q", out)
 	}
-	if code := exitCode(t, cmd.Wait()); code != 0 {
+	if code := exitCodeOf(t, cmd.Wait()); code != 0 {
 		t.Errorf("exit code %d, need 0:\n%s", code, stderr)
 	}
 }
@@ -192,7 +216,7 @@ func TestARunnerThatTheControllerRefusesSaysSo(t *testing.T) {
 	url, ca, _ := reporting(t, http.StatusGone)
 	cmd, stderr := prepare(t, "runner", "--controller", url, "--ca", ca, "--container", testID, "--target", "host")
 	cmd.Env = append(cmd.Env, runner.KeyVariable+"="+proof.NewSystemToken().ContainerKey(testID).Reveal())
-	code := exitCode(t, cmd.Run())
+	code := exitCodeOf(t, cmd.Run())
 	if want := "switchyardd: registering with the controller: the container has ended\n"; code != 1 || stderr.String() != want {
 		t.Errorf("exit code %d, need 1; it said %q, need %q", code, stderr, want)
 	}

@@ -196,39 +196,44 @@ func TestConfigurationNamesEveryVariableAndNoOther(t *testing.T) {
 var variableForm = regexp.MustCompile(`\bSWITCHYARD_[A-Z][A-Z_]*[A-Z]\b`)
 
 func TestConfigurationNamesEveryExitCodeAndNoOther(t *testing.T) {
+	checkExitCodes(t, "switchyard", exitCodes(t, "../../client/exit.go"))
+	checkExitCodes(t, "switchyardd", exitCodes(t, "../../cmd/switchyardd/exit.go"))
+}
+
+func checkExitCodes(t *testing.T, program string, codes map[string]string) {
+	t.Helper()
 	text := readFile(t, configuration)
-	_, table, ok := strings.Cut(text, "## Exit codes of switchyard\n")
+	_, table, ok := strings.Cut(text, "## Exit codes of "+program+"\n")
 	if !ok {
-		t.Fatalf("%s has no section for the exit codes of switchyard", configuration)
+		t.Fatalf("%s has no section for the exit codes of %s", configuration, program)
 	}
-	table, _, _ = strings.Cut(table, "\n## ")
+	table, _, _ = strings.Cut(table, "\n#")
 	documented := map[string]bool{}
 	for _, m := range regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(table, -1) {
 		documented[m[1]] = true
 	}
-	codes := exitCodes(t)
 	codes["0"] = "success"
 	for code, name := range codes {
 		if !documented[code] {
-			t.Errorf("%s does not name the exit code %s (%s)", configuration, code, name)
+			t.Errorf("%s does not name the exit code %s (%s) of %s", configuration, code, name, program)
 		}
 		delete(documented, code)
 	}
 	for code := range documented {
-		t.Errorf("%s names the exit code %s, which there is not", configuration, code)
+		t.Errorf("%s names the exit code %s of %s, which there is not", configuration, code, program)
 	}
 }
 
-// exitCodes reads the constants Exit… of package client.
-func exitCodes(t *testing.T) map[string]string {
+// exitCodes reads the constants Exit… or exit… of a file.
+func exitCodes(t *testing.T, name string) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../client/exit.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	codes := map[string]string{}
 	ast.Inspect(file, func(n ast.Node) bool {
-		if v, ok := n.(*ast.ValueSpec); ok && len(v.Names) == 1 && len(v.Values) == 1 && strings.HasPrefix(v.Names[0].Name, "Exit") {
+		if v, ok := n.(*ast.ValueSpec); ok && len(v.Names) == 1 && len(v.Values) == 1 && strings.HasPrefix(strings.ToLower(v.Names[0].Name), "exit") {
 			if value, ok := v.Values[0].(*ast.BasicLit); ok {
 				codes[value.Value] = v.Names[0].Name
 			}
@@ -236,7 +241,7 @@ func exitCodes(t *testing.T) map[string]string {
 		return true
 	})
 	if len(codes) == 0 {
-		t.Fatal("client/exit.go has no constants Exit…")
+		t.Fatalf("%s has no constants Exit…", name)
 	}
 	return codes
 }
