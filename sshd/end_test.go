@@ -62,6 +62,37 @@ func TestServerThatEndsStillTellsHowTheProcessEnded(t *testing.T) {
 	}
 }
 
+func TestServerThatEndsSaysThatADetachedCommandGoesOn(t *testing.T) {
+	h := newHost(t)
+	p := newScripted()
+	left := make(chan struct{})
+	h.target.start = func(context.Context, Command) (Process, error) { return detached{p, left}, nil }
+	c, _ := h.dial("app")
+	ch, reqs := openChannel(t, c)
+	mustAccept(t, ch, "exec", execMsg{"server"})
+	h.cancel(errors.New("the runner is stopping"))
+	const want = "switchyard: the runner is stopping\nswitchyard: the command ignores SIGHUP, so it was detached and goes on\n"
+	if got := readAll(t, ch.Stderr()); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for r := range reqs {
+		t.Errorf("got %s, and nothing has exited", r.Type)
+	}
+}
+
+// detached is a process that End leaves running.
+type detached struct {
+	*scripted
+	left chan struct{}
+}
+
+func (d detached) Wait() (Exit, error) { <-d.left; return Exit{}, ErrDetached }
+
+func (d detached) End() {
+	d.scripted.End()
+	close(d.left)
+}
+
 func TestPlainCancellationHasASentence(t *testing.T) {
 	h := newHost(t)
 	c, _ := h.dial("app")

@@ -5,6 +5,7 @@ package sshd
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"time"
@@ -71,9 +72,12 @@ func (s *session) awaitEnd(exit Exit) {
 
 // finish is the end of a channel: how the process ended, EOF, close (RFC 4254 sections 6.10 and 5.3).
 func (s *session) finish(exit Exit, err error) {
-	if err == nil {
+	switch {
+	case err == nil:
 		s.sendExit(exit)
-	} else {
+	case errors.Is(err, ErrDetached):
+		s.tell("switchyard: " + err.Error())
+	default:
 		s.log.WithError(err).Warn("waiting for the process")
 		s.tell("switchyard: how the command ended is not known: " + oneLine(err.Error()))
 	}

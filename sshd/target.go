@@ -5,6 +5,7 @@ package sshd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -107,7 +108,8 @@ type Process interface {
 	Break() error
 
 	// Wait waits until the process has exited, not until its outputs have ended, and says how. It
-	// may be called many times; each returns the same.
+	// may be called many times; each returns the same. The error is ErrDetached when End has left the
+	// process running.
 	Wait() (Exit, error)
 
 	// End ends the session: SIGHUP to every process that still belongs to it, then after the grace
@@ -116,6 +118,9 @@ type Process interface {
 	// may be called any time and repeatedly; after a normal exit it clears up what stayed behind.
 	End()
 }
+
+// ErrDetached is how the process of a session ends for the session when it ignores SIGHUP: not at all.
+var ErrDetached = errors.New("the command ignores SIGHUP, so it was detached and goes on")
 
 // StdoutCloser is what a Process without a terminal may also be. CloseStdout closes the reading end of its
 // standard output, so that the next write of whoever holds the other end fails as on a broken pipe, and

@@ -116,8 +116,8 @@ func TestALeaderThatIgnoresHangupIsLeftAndWaitSaysSo(t *testing.T) {
 	if !running(pid) {
 		t.Error("the leader is gone")
 	}
-	if _, err := r.Wait(); err == nil {
-		t.Error("Wait knows the exit of a process that runs")
+	if _, err := r.Wait(); err != sshd.ErrDetached {
+		t.Errorf("Wait returned %v, need that the process was detached", err)
 	}
 	kill(t, pid)
 }

@@ -99,7 +99,7 @@ func (p *process) Wait() (sshd.Exit, error) {
 	case <-p.exited:
 		return p.exit, p.exitErr
 	default:
-		return sshd.Exit{}, errors.New("the process ignores SIGHUP and goes on after its session")
+		return sshd.Exit{}, sshd.ErrDetached
 	}
 }
 
