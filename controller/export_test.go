@@ -3,7 +3,10 @@
 
 package controller
 
-import "net/url"
+import (
+	"net/url"
+	"time"
+)
 
 // RoutesForTest lists what is routed, as "METHOD pattern".
 func RoutesForTest() []string {
@@ -29,3 +32,7 @@ func PanicForTest(path string) (restore func()) {
 	routes = append(routes[:len(routes):len(routes)], route{"GET", path, anybody, func(*Controller, *call) error { panic("a handler\nfailed") }})
 	return func() { routes = old }
 }
+
+// HurryForTest makes the time that a client has for TLS and a head so many times shorter. It is called before
+// Serve.
+func (c *Controller) HurryForTest(times time.Duration) { c.server.ReadHeaderTimeout /= times }
