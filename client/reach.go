@@ -66,7 +66,7 @@ func (e Endpoint) certificateReason(err error) string {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return fmt.Sprintf("the certificate of %s is from an authority that is not trusted here: run \"switchyard login %s\" to pin the controller's own, or name its file with --ca", e, e)
+		return fmt.Sprintf("the certificate of %s is from an authority that is not trusted here: run \"switchyard login %s\" to pin the controller's own, or name its file, tls-ca.crt of the controller's data directory, with --ca", e, e)
 	case errors.As(err, &hostname):
 		return fmt.Sprintf("the certificate of %s is not for the name %q but for %s: use such a name in the URL, or have the controller's certificate name this one", e, e.host, certificateNames(hostname.Certificate))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:

@@ -145,7 +145,7 @@ func (a *API) post(ctx context.Context, path string, body, answer any) error {
 	}
 	resp, err := a.http.Do(r)
 	if err != nil {
-		return fmt.Errorf("calling the controller at %s: %w", a.cfg.URL, unwrapURL(err))
+		return a.unreached(unwrapURL(err))
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
@@ -177,6 +177,28 @@ func (a *API) request(ctx context.Context, path string, body any) (*http.Request
 	r.Header.Set("Authorization", a.cfg.Key.Sign(string(a.cfg.ContainerID), r.Method, r.URL.RequestURI(), time.Now(), b))
 	return r, nil
 }
+
+// unreached says why there is no answer. An authority that is not known here is what a first start meets, so that
+// has a sentence with the way out; it wraps what says that trying again is useless.
+func (a *API) unreached(err error) error {
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) {
+		return &untrusted{url: a.cfg.URL, err: err}
+	}
+	return fmt.Errorf("calling the controller at %s: %w", a.cfg.URL, err)
+}
+
+// untrusted is the error of a certificate from an authority that is not known here.
+type untrusted struct {
+	url string
+	err error
+}
+
+func (e *untrusted) Error() string {
+	return fmt.Sprintf("the certificate of %s is from an authority that is not trusted here: give its file, tls-ca.crt of the controller's data directory, with --ca or SWITCHYARD_CA", e.url)
+}
+
+func (e *untrusted) Unwrap() error { return e.err }
 
 // unwrapURL takes off what net/http says about method and URL, which the caller says better.
 func unwrapURL(err error) error {

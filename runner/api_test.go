@@ -216,3 +216,21 @@ func TestCAFilesThatAreNoneAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAuthorityThatIsNotKnownIsASentenceWithTheWayOut(t *testing.T) {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	defer s.Close()
+	a := newAPI(t, s.URL, "")
+	defer a.Close()
+	_, err := a.Report(t.Context(), api.ReportRunner{})
+	if err == nil || !isFinal(err) {
+		t.Fatalf("the error is %v, need one that trying again does not cure", err)
+	}
+	want := "the certificate of " + s.URL + " is from an authority that is not trusted here: " +
+		"give its file, tls-ca.crt of the controller's data directory, with --ca or SWITCHYARD_CA"
+	if err.Error() != want {
+		t.Errorf("the error is %q, need %q", err, want)
+	}
+}
