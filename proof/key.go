@@ -20,8 +20,11 @@ const Size = sha256.Size
 type SystemToken struct{ secret [Size]byte }
 
 // ContainerKey is HMAC-SHA256(system token, container id). It is given to that container's runner
-// and to nobody else.
-type ContainerKey struct{ secret [Size]byte }
+// and to nobody else. The zero value is no key, and equal to none: not even to one whose bytes are all zero.
+type ContainerKey struct {
+	secret [Size]byte
+	given  bool
+}
 
 // AddressKey is HMAC-SHA256(container key, runner address).
 type AddressKey struct{ secret [Size]byte }
@@ -44,7 +47,11 @@ func ParseSystemToken(s string) (SystemToken, error) {
 // ParseContainerKey reads what [ContainerKey.Reveal] wrote. The error never holds the input.
 func ParseContainerKey(s string) (ContainerKey, error) {
 	var k ContainerKey
-	return k, parseSecret(&k.secret, s)
+	if err := parseSecret(&k.secret, s); err != nil {
+		return ContainerKey{}, err
+	}
+	k.given = true
+	return k, nil
 }
 
 func parseSecret(dst *[Size]byte, s string) error {
@@ -60,7 +67,7 @@ func parseSecret(dst *[Size]byte, s string) error {
 
 // ContainerKey derives the key of the container with this id.
 func (t SystemToken) ContainerKey(containerID string) ContainerKey {
-	return ContainerKey{mac(t.secret, []byte(containerID))}
+	return ContainerKey{mac(t.secret, []byte(containerID)), true}
 }
 
 // AddressKey derives the key for the runner at this address, exactly as the container record holds it.

@@ -52,6 +52,17 @@ func TestTheAdvertisedAddressHasThePortListenedOn(t *testing.T) {
 	}
 }
 
+func TestAKeyOfZerosIsAKey(t *testing.T) {
+	key, err := proof.ParseContainerKey(strings.Repeat("0", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{Target: host.New(host.Config{}), ContainerID: testID, Key: key, Controller: newController(t), Node: "node-1"}
+	if _, err := New(c); err != nil {
+		t.Errorf("New says %v: whether the key is right is the controller's to say", err)
+	}
+}
+
 func TestAddressesComeFromTheRouteToTheController(t *testing.T) {
 	local, _ := url.Parse("https://127.0.0.1:8443")
 	socket, _ := url.Parse("unix:///run/switchyard.sock")
