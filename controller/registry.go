@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -84,9 +85,9 @@ func (g *registry) reserve(ctx context.Context, v api.Session, token api.TokenID
 func (g *registry) refusal(user string) *api.Problem {
 	switch {
 	case g.max > 0 && len(g.sessions) >= g.max:
-		return tooMany("the controller has %d sessions, which is its limit: try again when one has ended", g.max)
+		return tooMany("the controller has %s open, which is the most that it takes: try again when one has ended", sessionCount(g.max))
 	case g.maxPerUser > 0 && g.perUser[user] >= g.maxPerUser:
-		return tooMany("you have %d sessions, which is the limit for one user: close one, \"switchyard session list\" shows them", g.maxPerUser)
+		return tooMany("you have %s open, which is the most for one user: close one that \"switchyard session list\" shows, and try again", sessionCount(g.maxPerUser))
 	case g.draining:
 		return drainingProblem()
 	}
@@ -256,6 +257,14 @@ func (g *registry) totals() totals {
 		}
 	}
 	return t
+}
+
+// sessionCount is a number of sessions as a sentence has it.
+func sessionCount(n int) string {
+	if n == 1 {
+		return "1 session"
+	}
+	return fmt.Sprintf("%d sessions", n)
 }
 
 func tooMany(format string, args ...any) *api.Problem {

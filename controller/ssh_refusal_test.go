@@ -250,12 +250,12 @@ func TestTooManySessionsSayWhichLimit(t *testing.T) {
 	second, _ := w.enter(alice, "web")
 	defer second.Close()
 	p, header := w.turnedAway(429, api.CodeTooMany, alice, "web")
-	if header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "you have 2 sessions") {
+	if header.Get("Retry-After") == "" || p.Detail != "you have 2 sessions open, which is the most for one user: close one that \"switchyard session list\" shows, and try again" {
 		t.Errorf("Retry-After %q, %q", header.Get("Retry-After"), p.Detail)
 	}
 	third, _ := w.enter(bob, "web")
 	defer third.Close()
-	if p, _ = w.turnedAway(429, api.CodeTooMany, bob, "web"); !strings.Contains(p.Detail, "the controller has 3 sessions") {
+	if p, _ = w.turnedAway(429, api.CodeTooMany, bob, "web"); p.Detail != "the controller has 3 sessions open, which is the most that it takes: try again when one has ended" {
 		t.Errorf("it says %q", p.Detail)
 	}
 	w.refused(429, api.CodeTooMany, "GET", api.PathContainerSSH("web"), bob, nil)
@@ -263,4 +263,19 @@ func TestTooManySessionsSayWhichLimit(t *testing.T) {
 	eventually(t, "the place is free again", func() bool {
 		return w.call("GET", api.PathContainerSSH("web"), alice, nil).status == 204
 	})
+}
+
+func TestTooManySessionsCountsOneAsOne(t *testing.T) {
+	for want, change := range map[string]func(*controller.Config){
+		"you have 1 session open":           func(cfg *controller.Config) { cfg.MaxSessionsPerUser = 1 },
+		"the controller has 1 session open": func(cfg *controller.Config) { cfg.MaxSessions = 1 },
+	} {
+		w := newWorld(t, change)
+		w.running("default", "web", nil)
+		first, _ := w.enter(w.admin, "web")
+		if p, _ := w.turnedAway(429, api.CodeTooMany, w.admin, "web"); !strings.HasPrefix(p.Detail, want+",") {
+			t.Errorf("it says %q, need %q", p.Detail, want)
+		}
+		first.Close()
+	}
 }

@@ -38,7 +38,7 @@ func (c *Controller) refusal(v api.Container, try int) *api.Problem {
 func refusals() map[string]*api.Problem {
 	queued := api.NewProblem(503, api.CodeQueued, "Not yet", "container \"queued.shop\" is not running yet")
 	queued.RetryAfter = time.Second
-	busy := api.NewProblem(429, api.CodeTooMany, "Too many", "you have 10 sessions, which is the most")
+	busy := api.NewProblem(429, api.CodeTooMany, "Too many", "you have 10 sessions open, which is the most for one user: close one that \"switchyard session list\" shows, and try again")
 	busy.RetryAfter = 5 * time.Second
 	draining := api.NewProblem(503, api.CodeDraining, "Stopping", "the controller is stopping")
 	draining.RetryAfter = time.Second
