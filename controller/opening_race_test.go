@@ -72,3 +72,23 @@ func TestRightThatIsLostWhileTheSessionIsOpenedOpensNone(t *testing.T) {
 		})
 	}
 }
+
+// TestNameThatComesToMeanAnotherContainerOpensNone: the session has been registered as one of the first.
+func TestNameThatComesToMeanAnotherContainerOpensNone(t *testing.T) {
+	store := &pausedStore{}
+	w := newWorld(t, func(cfg *controller.Config) { store.Store, cfg.Store = cfg.Store, store })
+	member := w.user("member")
+	w.project("shop", map[string]api.Role{"member": api.Member})
+	w.project("mine", nil)
+	first, _ := w.running("shop", "web", nil)
+	second, _ := w.running("mine", "web", nil)
+	store.mu.Lock()
+	store.then = func() {
+		must[none](w, 204, "DELETE", api.PathMember("shop", "member"), w.admin, nil)
+		must[none](w, 204, "PUT", api.PathMember("mine", "member"), w.admin, api.SetMember{Role: api.Member})
+	}
+	store.mu.Unlock()
+	w.turnedAway(409, api.CodeConflict, member, "web")
+	w.untouched(first)
+	w.untouched(second)
+}

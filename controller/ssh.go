@@ -49,6 +49,9 @@ func (c *Controller) openSSH(x *call) error {
 	if found, local, err = c.authorise(x); err != nil {
 		return err
 	}
+	if found.ID != s.ContainerID {
+		return conflict("the name has come to mean another container, %q: try again", qualified(found.Container))
+	}
 	joint, err := c.join(x, s, found.Container, local)
 	if err != nil {
 		return err
