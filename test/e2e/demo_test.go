@@ -43,6 +43,9 @@ func TestTheDemoShowsTheMainJob(t *testing.T) {
 			t.Errorf("%q is not in the output:\n%s", want, r.Stdout)
 		}
 	}
+	if strings.Contains(r.Stdout, "\x1b") {
+		t.Errorf("there are escape codes in an output that is no terminal: %q", r.Stdout)
+	}
 	expectNothingOfTheDemo(t)
 }
 
