@@ -15,9 +15,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watches tells that a pipe's reader can be watched here.
-const watches = true
-
 // watcher closes a connection when the reader of a pipe or socket has gone. ssh that is killed closes
 // both ends of its ProxyCommand at once; only the closed input would be noticed, which is how a
 // half-close looks too.

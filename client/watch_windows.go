@@ -9,8 +9,6 @@ import (
 	"syscall"
 )
 
-const watches = false
-
 // watcher does nothing where a pipe cannot be polled for its reader: there the next write tells.
 type watcher struct{}
 

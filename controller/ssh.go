@@ -28,7 +28,7 @@ func (c *Controller) openSSH(x *call) error {
 	if err := checkUpgrade(x.r); err != nil {
 		return err
 	}
-	found, local, err := c.authorise(x)
+	found, _, err := c.authorise(x)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,8 @@ func (c *Controller) openSSH(x *call) error {
 	}()
 	// Whoever takes a right away closes the sessions that it held open, and finds them in the registry. This
 	// one was not there when it was asked first: what was taken in between is seen only now.
-	if found, local, err = c.authorise(x); err != nil {
+	found, local, err := c.authorise(x)
+	if err != nil {
 		return err
 	}
 	if found.ID != s.ContainerID {
