@@ -61,9 +61,9 @@ type CreatedContainer struct {
 	ContainerKey string `json:"container_key"`
 }
 
-// UpdateContainer changes a container record; a nil field stays as it is.
+// UpdateContainer changes a container record; a zero field stays as it is.
 type UpdateContainer struct {
-	ShellAccess *bool             `json:"shell_access,omitempty"`
+	ShellAccess SwitchChange      `json:"shell_access,omitzero"`
 	Labels      map[string]string `json:"labels,omitempty"`
 }
 

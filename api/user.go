@@ -57,9 +57,9 @@ type CreateProject struct {
 	ShellAccess *bool  `json:"shell_access,omitempty"`
 }
 
-// UpdateProject changes a project; a nil field stays as it is.
+// UpdateProject changes a project; a zero field stays as it is.
 type UpdateProject struct {
-	ShellAccess *bool `json:"shell_access,omitempty"`
+	ShellAccess SwitchChange `json:"shell_access,omitzero"`
 }
 
 // SetMember gives a user a role in a project.

@@ -249,7 +249,7 @@ func TestProjectsAreForTheirMembers(t *testing.T) {
 		t.Errorf("the project is %+v", p)
 	}
 	no := false
-	w.refused(403, api.CodeForbidden, "PATCH", api.PathProject("shop"), viewer, api.UpdateProject{ShellAccess: &no})
+	w.refused(403, api.CodeForbidden, "PATCH", api.PathProject("shop"), viewer, api.UpdateProject{ShellAccess: api.SetSwitch(&no)})
 	w.refused(403, api.CodeForbidden, "PUT", api.PathMember("shop", "viewer"), viewer, api.SetMember{Role: api.Owner})
 	w.refused(403, api.CodeForbidden, "DELETE", api.PathMember("shop", "owner"), viewer, nil)
 	w.refused(404, api.CodeNotFound, "PUT", api.PathMember("shop", "stranger"), stranger, api.SetMember{Role: api.Owner})
@@ -299,7 +299,7 @@ func TestContainerIsRegisteredByOwnersOnly(t *testing.T) {
 	w.refused(404, api.CodeNotFound, "POST", api.PathContainers, stranger, create)
 	w.refused(403, api.CodeForbidden, "POST", api.PathContainers, member, api.CreateContainer{Name: "db"})
 	w.refused(403, api.CodeForbidden, "GET", api.PathContainerKey("web"), member, nil)
-	w.refused(403, api.CodeForbidden, "PATCH", api.PathContainer("web"), member, api.UpdateContainer{ShellAccess: &yes})
+	w.refused(403, api.CodeForbidden, "PATCH", api.PathContainer("web"), member, api.UpdateContainer{ShellAccess: api.SetSwitch(&yes)})
 	w.refused(403, api.CodeForbidden, "POST", api.PathContainerEnd("web"), member, api.EndContainer{})
 	w.refused(403, api.CodeForbidden, "DELETE", api.PathContainer("web"), member, nil)
 	p = w.refused(400, api.CodeBadRequest, "POST", api.PathContainers, w.admin, api.CreateContainer{Name: "db"})
@@ -430,7 +430,7 @@ func TestContainerIsChangedEndedAndDeleted(t *testing.T) {
 	c := w.register("default", "web")
 	path := api.PathContainer(api.Ref(c.ID))
 	no := false
-	v := must[api.Container](w, 200, "PATCH", path, w.admin, api.UpdateContainer{ShellAccess: &no, Labels: map[string]string{"a": "b"}})
+	v := must[api.Container](w, 200, "PATCH", path, w.admin, api.UpdateContainer{ShellAccess: api.SetSwitch(&no), Labels: map[string]string{"a": "b"}})
 	if *v.ShellAccess || v.Labels["a"] != "b" {
 		t.Errorf("changed to %+v", v)
 	}
@@ -472,5 +472,33 @@ func TestDatabaseThatFailsIsAProblemWithoutDetail(t *testing.T) {
 	w.refused(http.StatusServiceUnavailable, api.CodeInternal, "GET", api.PathReady, "", nil)
 	if a := w.call("GET", api.PathHealth, "", nil); a.status != 200 {
 		t.Errorf("health: %d", a.status)
+	}
+}
+
+func TestSwitchOfAContainerAndAProjectIsGivenBackWithNull(t *testing.T) {
+	w := newWorld(t, nil)
+	w.project("shop", nil)
+	c := w.register("shop", "web")
+	for path, shown := range map[string]func() *bool{
+		api.PathContainer(api.Ref(c.ID)): func() *bool {
+			return must[api.Container](w, 200, "GET", api.PathContainer(api.Ref(c.ID)), w.admin, nil).ShellAccess
+		},
+		api.PathProject("shop"): func() *bool {
+			return must[api.Project](w, 200, "GET", api.PathProject("shop"), w.admin, nil).ShellAccess
+		},
+	} {
+		for body, want := range map[string]string{`{"shell_access":false}`: "false", `{"shell_access":true}`: "true"} {
+			w.call("PATCH", path, w.admin, body)
+			w.call("PATCH", path, w.admin, `{}`)
+			if got := shown(); got == nil || fmt.Sprint(*got) != want {
+				t.Errorf("%s after %s and {}: %v", path, body, got)
+			}
+			if a := w.call("PATCH", path, w.admin, `{"shell_access":null}`); a.status != 200 || shown() != nil {
+				t.Errorf("%s after null: %d %s", path, a.status, a.body)
+			}
+		}
+		if p := w.refused(400, api.CodeBadRequest, "PATCH", path, w.admin, `{"shell_access":"default"}`); !strings.Contains(p.Detail, `"shell_access" is a JSON string, need bool`) {
+			t.Errorf("%s refuses a string with %q", path, p.Detail)
+		}
 	}
 }

@@ -143,10 +143,10 @@ func TestShellAccessSwitchesRefuseAndSayWhichIsOff(t *testing.T) {
 		must[api.Settings](w, 200, "PATCH", api.PathSettings, w.admin, api.UpdateSettings{ShellAccess: v})
 	}
 	project := func(v bool) {
-		must[api.Project](w, 200, "PATCH", api.PathProject("shop"), w.admin, api.UpdateProject{ShellAccess: &v})
+		must[api.Project](w, 200, "PATCH", api.PathProject("shop"), w.admin, api.UpdateProject{ShellAccess: api.SetSwitch(&v)})
 	}
 	container := func(v bool) {
-		must[api.Container](w, 200, "PATCH", api.PathContainer(api.Ref(c.ID)), w.admin, api.UpdateContainer{ShellAccess: &v})
+		must[api.Container](w, 200, "PATCH", api.PathContainer(api.Ref(c.ID)), w.admin, api.UpdateContainer{ShellAccess: api.SetSwitch(&v)})
 	}
 	off := func(token string, words ...string) {
 		t.Helper()

@@ -215,7 +215,10 @@ func (c *Controller) container(w http.ResponseWriter, r *http.Request) {
 		gone(w, r)
 	case r.Method == http.MethodPatch:
 		in, _ := decode[api.UpdateContainer](w, r)
-		v.ShellAccess, v.Labels = in.ShellAccess, in.Labels
+		if access, set := in.ShellAccess.Change(); set {
+			v.ShellAccess = access
+		}
+		v.Labels = in.Labels
 		answer(w, http.StatusOK, *v)
 	default:
 		answer(w, http.StatusOK, *v)
@@ -271,7 +274,9 @@ func (c *Controller) project(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodPatch {
 		in, _ := decode[api.UpdateProject](w, r)
-		c.projects[i].ShellAccess = in.ShellAccess
+		if access, set := in.ShellAccess.Change(); set {
+			c.projects[i].ShellAccess = access
+		}
 	}
 	answer(w, http.StatusOK, c.projects[i])
 }

@@ -124,7 +124,7 @@ func (p *program) printContainer(o outputFlag, record api.Container, err error) 
 func (p *program) containerUpdate() *cobra.Command {
 	var (
 		in     api.UpdateContainer
-		access switchFlag
+		access switchChangeFlag
 		labels = labelsFlag{}
 		output outputFlag
 	)
@@ -132,7 +132,7 @@ func (p *program) containerUpdate() *cobra.Command {
 		Use: "update CONTAINER", Short: "Change a container's record", Args: cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeContainers,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in.ShellAccess = access.value
+			in.ShellAccess = access.change
 			if len(labels) > 0 {
 				in.Labels = labels
 			}
@@ -142,7 +142,7 @@ func (p *program) containerUpdate() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().Var(&access, "shell-access", "allow or forbid sessions")
+	cmd.Flags().Var(&access, "shell-access", "allow or forbid sessions; default: as the installation decides")
 	cmd.Flags().Var(labels, "label", "a label; may be repeated, and replaces all that there are")
 	cmd.MarkFlagsOneRequired("shell-access", "label")
 	output.add(cmd)

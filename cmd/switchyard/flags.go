@@ -69,6 +69,35 @@ func (s *switchFlag) Set(v string) error {
 	return nil
 }
 
+// switchChangeFlag is a change of a switch.
+type switchChangeFlag struct{ change api.SwitchChange }
+
+func (s *switchChangeFlag) Type() string { return "true|false|default" }
+
+func (s *switchChangeFlag) String() string {
+	switch value, set := s.change.Change(); {
+	case !set:
+		return ""
+	case value == nil:
+		return "default"
+	default:
+		return showSwitch(value)
+	}
+}
+
+func (s *switchChangeFlag) Set(v string) error {
+	if v == "default" {
+		s.change = api.SetSwitch(nil)
+		return nil
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return fmt.Errorf("%q is none of true, false, default", v)
+	}
+	s.change = api.SetSwitch(&b)
+	return nil
+}
+
 func showSwitch(b *bool) string {
 	if b == nil {
 		return ""

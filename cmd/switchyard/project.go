@@ -90,19 +90,19 @@ func (p *program) projectShow() *cobra.Command {
 
 func (p *program) projectUpdate() *cobra.Command {
 	var (
-		access switchFlag
+		access switchChangeFlag
 		output outputFlag
 	)
 	cmd := &cobra.Command{
 		Use: "update NAME", Short: "Change a project", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(func(c *client.Controller, _ contexts.Selected) error {
-				project, err := c.UpdateProject(cmd.Context(), args[0], api.UpdateProject{ShellAccess: access.value})
+				project, err := c.UpdateProject(cmd.Context(), args[0], api.UpdateProject{ShellAccess: access.change})
 				return p.printProject(output, project, err)
 			})
 		},
 	}
-	cmd.Flags().Var(&access, "shell-access", "false: no sessions in this project's containers")
+	cmd.Flags().Var(&access, "shell-access", "false: no sessions in this project's containers; default: as the installation decides")
 	cmd.MarkFlagRequired("shell-access")
 	output.add(cmd)
 	return cmd

@@ -100,8 +100,9 @@ func (s *Store) UpdateContainer(ctx context.Context, id api.ContainerID, u api.U
 		}
 		labels = text
 	}
-	row := s.w.QueryRowContext(ctx, "UPDATE containers SET shell_access = coalesce(?, shell_access), labels = coalesce(?, labels) WHERE id = ? RETURNING "+containerNames,
-		u.ShellAccess, labels, id)
+	access, set := u.ShellAccess.Change()
+	row := s.w.QueryRowContext(ctx, "UPDATE containers SET shell_access = iif(?, ?, shell_access), labels = coalesce(?, labels) WHERE id = ? RETURNING "+containerNames,
+		set, access, labels, id)
 	c, err := scanContainer(row)
 	return c, known(err)
 }

@@ -66,8 +66,9 @@ func (s *Store) Projects(ctx context.Context, e controller.Eyes, page controller
 }
 
 func (s *Store) UpdateProject(ctx context.Context, name string, c api.UpdateProject) (api.Project, error) {
-	row := s.w.QueryRowContext(ctx, "UPDATE projects SET shell_access = coalesce(?, shell_access) WHERE name = ? RETURNING name, shell_access, created_at",
-		c.ShellAccess, name)
+	access, set := c.ShellAccess.Change()
+	row := s.w.QueryRowContext(ctx, "UPDATE projects SET shell_access = iif(?, ?, shell_access) WHERE name = ? RETURNING name, shell_access, created_at",
+		set, access, name)
 	p, err := scanProject(row)
 	if err != nil {
 		return p, known(err)
