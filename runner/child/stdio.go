@@ -1,7 +1,7 @@
 // Copyright The Switchyard Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package host
+package child
 
 import (
 	"errors"
@@ -16,21 +16,21 @@ import (
 // much flows; the kernel gives out the memory only as it fills.
 const pipeSize = 256 << 10
 
-// stdio is what a process and we have of its input and output. The child's ends are plain
+// Stdio is what a process and we have of its input and output. The child's ends are plain
 // descriptors: they must be blocking, and never be in our poller.
-type stdio struct {
+type Stdio struct {
 	child  [3]int   // -1 where not open; on a terminal all three are the same
 	stdin  *os.File // ours; on a terminal the same as stdout
 	stdout *os.File
 	stderr *os.File // nil on a terminal
 }
 
-// openPipes makes the three pipes of a process without a terminal.
-func openPipes() (_ *stdio, err error) {
-	s := &stdio{child: [3]int{-1, -1, -1}}
+// OpenPipes makes the three pipes of a process without a terminal. The caller gives them to New, or calls Close.
+func OpenPipes() (_ *Stdio, err error) {
+	s := &Stdio{child: [3]int{-1, -1, -1}}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.Close()
 		}
 	}()
 	if s.child[0], s.stdin, err = openPipe("stdin", true); err != nil {
@@ -64,6 +64,17 @@ func openPipe(name string, input bool) (child int, ours *os.File, err error) {
 	return child, ours, nil
 }
 
+// OpenTerminal takes over a terminal's master and slave; slave is -1 where the child has got it already. It closes
+// both on failure, and else the caller gives them to New, or calls Close.
+func OpenTerminal(master, slave int) (*Stdio, error) {
+	file, err := pollable(master, "terminal")
+	if err != nil {
+		closeAll(slave)
+		return nil, err
+	}
+	return &Stdio{child: [3]int{slave, slave, slave}, stdin: file, stdout: file}, nil
+}
+
 // pollable makes a file of a descriptor, in Go's poller. It closes the descriptor on failure.
 func pollable(fd int, name string) (*os.File, error) {
 	if err := unix.SetNonblock(fd, true); err != nil {
@@ -73,20 +84,32 @@ func pollable(fd int, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// closeChild closes the child's ends, which only the child may hold once it runs: else neither side
+// Child are the child's ends, to be its standard input, output and error.
+func (s *Stdio) Child() []uintptr {
+	return []uintptr{uintptr(s.child[0]), uintptr(s.child[1]), uintptr(s.child[2])}
+}
+
+// CloseChild closes the child's ends, which only the child may hold once it runs: else neither side
 // would ever see an end.
-func (s *stdio) closeChild() {
+func (s *Stdio) CloseChild() {
+	closeAll(s.child[:]...)
+	s.child = [3]int{-1, -1, -1}
+}
+
+// closeAll closes descriptors, of which neighbours may be the same.
+func closeAll(fds ...int) {
 	last := -1
-	for i, fd := range s.child {
+	for _, fd := range fds {
 		if fd >= 0 && fd != last {
 			unix.Close(fd)
 		}
-		last, s.child[i] = fd, -1
+		last = fd
 	}
 }
 
-func (s *stdio) close() {
-	s.closeChild()
+// Close closes both sides.
+func (s *Stdio) Close() {
+	s.CloseChild()
 	for _, f := range []*os.File{s.stdin, s.stdout, s.stderr} {
 		if f != nil {
 			f.Close()
