@@ -9,7 +9,8 @@
 //
 // What a change must keep:
 //   - A child is reaped only after its session has been ended, so that neither its pid nor its session's
-//     id can pass to others before.
+//     id can pass to others before; but for ReapAtExit, where a session that another has replaced is told by its
+//     leader's start (package proc).
 //   - A process has one goroutine, which ends with the child. It outlives End only for a child that was
 //     detached on purpose.
 package child

@@ -25,8 +25,11 @@ type Config struct {
 	Grace time.Duration
 	// Log gets what goes wrong when nobody is there to be told. Nil: nowhere.
 	Log logrus.FieldLogger
-	// Reap collects the child, whose pid means another process from then on. Nil: the function Reap.
+	// Reap collects the child, whose pid may mean another process from then on. Nil: the function Reap.
 	Reap func(pid int)
+	// ReapAtExit has the child collected as soon as it has exited, and not after its session has been ended. The
+	// main process of a PID namespace cannot go before all others of it have been collected (pid_namespaces(7)).
+	ReapAtExit bool
 }
 
 // Process is a child and the session it leads.
@@ -135,7 +138,7 @@ func (p *Process) Signal(name string) error {
 	return nil
 }
 
-// watch learns how the child ended. The child remains for End to reap. A terminal's output ends with its
+// watch learns how the child ended. The child remains for End to reap, unless ReapAtExit says else. A terminal's output ends with its
 // leader, as with sshd, though a background process may still hold the terminal; a pipe's output ends
 // when all who hold it are gone.
 func (p *Process) watch() {
@@ -148,6 +151,9 @@ func (p *Process) watch() {
 	}
 	status, err := proc.PeekChild(p.leader.PID())
 	p.exit, p.exitErr = proc.ExitOf(status), err
+	if p.cfg.ReapAtExit {
+		p.cfg.Reap(p.leader.PID())
+	}
 }
 
 // Wait fails only for a process that End has left running because it ignores SIGHUP.
@@ -191,7 +197,9 @@ func (p *Process) closeStdio() {
 // release gives back what the child holds, once it has exited.
 func (p *Process) release() {
 	<-p.exited
-	p.cfg.Reap(p.leader.PID())
+	if !p.cfg.ReapAtExit {
+		p.cfg.Reap(p.leader.PID())
+	}
 	p.leader.Close()
 }
 

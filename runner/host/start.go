@@ -56,7 +56,10 @@ func openStdio(c sshd.Command) (*child.Stdio, error) {
 // fork starts the child. The error of a directory that the account cannot enter is not told from that
 // of a shell, so the second try, in /, decides.
 func fork(c sshd.Command, sys *syscall.SysProcAttr, io *child.Stdio) (pid int, err error) {
-	attr := &syscall.ProcAttr{Dir: c.Account.Home, Env: environ(c), Files: io.Child(), Sys: sys}
+	attr := &syscall.ProcAttr{Dir: c.Account.Home, Env: environ(c), Sys: sys}
+	for _, file := range io.Child() {
+		attr.Files = append(attr.Files, file.Fd())
+	}
 	pid, _, err = syscall.StartProcess(c.Account.Shell, arguments(c), attr)
 	if err != nil && attr.Dir != "/" {
 		attr.Dir = "/"
