@@ -76,7 +76,7 @@ func TestAGateThatStaysShutFailsTheStart(t *testing.T) {
 			`chmod 755 /bin/shut; ln -sf /bin/shut /bin/sh`)
 		root := w.account(t, "root")
 		w.target.gateWait = 200 * time.Millisecond
-		_, err := w.target.Start(t.Context(), sshd.Command{Account: root, Line: "true"})
+		_, err := w.target.Start(t.Context(), sshd.Command{Account: root, Line: "true", Pty: &sshd.Pty{}})
 		mustSay(t, err, "did not get ready")
 		w.target.cleanups.Wait()
 		w.nothingLeft(t)
