@@ -27,7 +27,7 @@ type Container struct {
 
 	State    State  `json:"state"`
 	ExitCode *int   `json:"exit_code,omitempty"` // set when State is Ended and the code is known
-	Exec     string `json:"exec,omitempty"`      // how the runner starts processes: "docker", "host"
+	Exec     string `json:"exec,omitempty"`      // how the runner starts processes: "docker", "runc", "host"
 
 	// RunnerAddress is "host:port". Only admins are shown it.
 	RunnerAddress string `json:"runner_address,omitempty"`

@@ -48,7 +48,7 @@ type Config struct {
 
 	Node     string // the machine's name. Required.
 	DockerID string // the engine's id of the container, if it has one
-	Exec     string // how processes are started: "docker", "host"
+	Exec     string // how processes are started: "docker", "runc", "host"
 
 	// Follow waits for the container's end and returns its exit code, nil when that is not known. An
 	// error says that it could not be followed any longer, which ends the runner. Nil: there is nothing to follow.

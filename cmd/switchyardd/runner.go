@@ -30,6 +30,7 @@ type runnerOptions struct {
 	controller, ca     string
 	container, keyFile string
 	target, docker     string
+	exec               string
 	listen, advertise  string
 	node               string
 	grace, keepalive   time.Duration
@@ -72,6 +73,7 @@ func (o *runnerOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.keyFile, "key-file", "", "file that holds the container key, \"-\" for standard input")
 	f.StringVar(&o.target, "target", "docker", "what to serve: \"docker\", a container, or \"host\", this machine itself")
 	f.StringVar(&o.docker, "docker", "", "Docker's id or name of the container; the engine is DOCKER_HOST's")
+	f.StringVar(&o.exec, "exec", "auto", "how processes of a Docker container are started: \"runc\", by Docker's own runtime, \"docker\", by docker exec, or \"auto\", runc where it works")
 	f.StringVar(&o.listen, "listen", "", "address to listen on (default: this machine's on the route to the controller, any port)")
 	f.StringVar(&o.advertise, "advertise", "", "address that the controller dials, \"host\" or \"host:port\" (default: the one listened on)")
 	f.StringVar(&o.node, "node", node, "this machine's name")
@@ -166,12 +168,12 @@ func (o *runnerOptions) setDocker(ctx context.Context, c *runner.Config) (closeT
 	if err != nil {
 		return nil, fmt.Errorf("the Docker engine: %w", err)
 	}
-	t, err := docker.New(ctx, docker.Config{Client: engine, ContainerID: o.docker, Log: c.Log, Grace: o.grace})
+	t, err := docker.New(ctx, docker.Config{Client: engine, ContainerID: o.docker, Exec: docker.Exec(o.exec), Log: c.Log, Grace: o.grace})
 	if err != nil {
 		engine.Close()
 		return nil, err
 	}
-	c.Target, c.Exec, c.DockerID = t, "docker", t.Info().ID
+	c.Target, c.Exec, c.DockerID = t, string(t.Exec()), t.Info().ID
 	c.Follow = func(ctx context.Context) (*int, error) { return follow(ctx, t, c.Log) }
 	return func() { t.Close(); engine.Close() }, nil
 }

@@ -14,8 +14,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/moby/moby/client"
-
 	"switchyard/sshd"
 )
 
@@ -26,26 +24,32 @@ var loginFlag = map[string]bool{
 	"zsh": true, "fish": true, "csh": true, "tcsh": true,
 }
 
-// command says what the engine shall run for a command.
-func (t *Target) command(ctx context.Context, c sshd.Command) (client.ExecCreateOptions, error) {
-	var none client.ExecCreateOptions
+// job is a process to start in the container, whichever way.
+type job struct {
+	user string   // as docker exec --user takes it; empty: the container's own
+	args []string // the first an absolute path
+	env  []string // "NAME=value", added to the container's
+	dir  string
+	pty  *sshd.Pty // nil: pipes
+	// stops says that the process stops itself before the user's command runs, see gate.go.
+	stops bool
+}
+
+// job says what shall be run for a command. needsStop says whether that must be held up until it is set up.
+func (t *Target) job(ctx context.Context, c sshd.Command, needsStop bool) (job, error) {
 	if err := checkText(c); err != nil {
-		return none, err
+		return job{}, err
 	}
 	if err := t.executable(ctx, c.Account.Shell); err != nil {
-		return none, t.noShell(c.Account, err)
+		return job{}, t.noShell(c.Account, err)
 	}
-	options := client.ExecCreateOptions{
-		User: c.Account.User, Env: environment(c), WorkingDir: "/",
-		AttachStdout: true, AttachStderr: true, AttachStdin: c.Pty == nil, TTY: c.Pty != nil,
-		Cmd: shellCommand(c),
-	}
+	j := job{user: c.Account.User, args: shellCommand(c), env: environment(c), dir: "/", pty: c.Pty}
 	if gate := t.gateShell(ctx, c.Account.Shell); gate != "" {
-		options.Cmd = gated(gate, c.Account.Home, options.Cmd)
+		j.args, j.stops = gated(gate, c.Account.Home, j.args, needsStop), needsStop
 	} else if info, err := t.ns.Stat(ctx, c.Account.Home); err == nil && info.IsDir() {
-		options.WorkingDir = c.Account.Home
+		j.dir = c.Account.Home
 	}
-	return options, nil
+	return j, nil
 }
 
 // checkText refuses what no process can be given (execve(2)).
@@ -69,7 +73,7 @@ func shellCommand(c sshd.Command) []string {
 }
 
 // environment is added to the image's. Names are unique: a later value replaces
-// an earlier one. What Docker's API cannot carry, which is JSON, is left out, as
+// an earlier one. What JSON cannot carry, as which it travels, is left out, as
 // RFC 4254 section 6.4 lets a server do with any variable.
 func environment(c sshd.Command) []string {
 	a := c.Account

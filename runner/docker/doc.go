@@ -4,8 +4,8 @@
 //go:build linux
 
 // Package docker makes a running Docker container a target of sshd: its
-// processes are started by docker exec, and its ports are dialled in its own
-// network namespace.
+// processes are started by the container's OCI runtime (package runc) or, where that is not reached, by docker
+// exec, and its ports are dialled in its own network namespace.
 //
 // Most need New, and Follow to learn that the container has ended:
 //
@@ -16,7 +16,7 @@
 // what sshd promises: it tells no signal from an exit code, leaves processes
 // running when a connection goes (moby#35703), swallows bytes typed at a
 // terminal, sets the terminal up after the process has started, and loses output
-// that is not read within two seconds of the exit. So the process is held by a
+// that is not read within two seconds of the exit. So a process of docker exec is held by a
 // pidfd, its terminal's master is fetched from the containerd shim
 // (pidfd_getfd(2)), and a gate keeps it stopped until all of that is in place.
 //
@@ -29,8 +29,8 @@
 //   - Whatever was started is ended, whichever way Start fails.
 //   - A pid counts only after a pidfd of it was opened and its cgroup then named
 //     the container.
-//   - Each process has two goroutines, follow and pump; End waits for both.
-//   - The master's file description is the shim's too: its flags are not changed.
+//   - Each process of docker exec has two goroutines, follow and pump; End waits for both.
+//   - By docker exec, the master's file description is the shim's too: its flags are not changed.
 //
 // Out of scope: containers of an engine on another machine, and runtimes whose
 // processes are not the machine's (gVisor, Kata Containers).

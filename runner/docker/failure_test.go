@@ -83,7 +83,7 @@ func TestAnEngineElsewhereIsRefused(t *testing.T) {
 }
 
 func TestInfoIsOfTheWholeContainer(t *testing.T) {
-	w := open(t, rig.ContainerSpec{})
+	w := open(t, ExecDocker, rig.ContainerSpec{})
 	short, err := New(t.Context(), Config{Client: w.target.engine, ContainerID: w.ID[:12]})
 	if err != nil {
 		t.Fatal(err)
@@ -95,26 +95,28 @@ func TestInfoIsOfTheWholeContainer(t *testing.T) {
 }
 
 func TestAStartSaysWhyItFailed(t *testing.T) {
-	w := open(t, rig.ContainerSpec{})
-	root := w.account(t, "root")
-	start := func(account sshd.Account, pty *sshd.Pty) error {
-		p, err := w.target.Start(t.Context(), sshd.Command{Account: account, Line: "true", Pty: pty})
-		if err == nil {
-			p.End()
+	eachWay(t, func(t *testing.T, by Exec) {
+		w := open(t, by, rig.ContainerSpec{})
+		root := w.account(t, "root")
+		start := func(account sshd.Account, pty *sshd.Pty) error {
+			p, err := w.target.Start(t.Context(), sshd.Command{Account: account, Line: "true", Pty: pty})
+			if err == nil {
+				p.End()
+			}
+			return err
 		}
-		return err
-	}
-	mustSay(t, start(w.account(t, "carol"), nil), `has no "/bin/no-such-shell"`, `"carol"`)
+		mustSay(t, start(w.account(t, "carol"), nil), `has no "/bin/no-such-shell"`, `"carol"`)
 
-	directory := root
-	directory.Shell = "/etc"
-	mustSay(t, start(directory, nil), "is no program")
+		directory := root
+		directory.Shell = "/etc"
+		mustSay(t, start(directory, nil), "is no program")
 
-	stranger := root
-	stranger.User = "nobody-here"
-	mustSay(t, start(stranger, nil), "nobody-here")
+		stranger := root
+		stranger.User = "nobody-here"
+		mustSay(t, start(stranger, nil), "nobody-here")
 
-	w.nothingLeft(t)
+		w.nothingLeft(t)
+	})
 }
 
 // vanishing is an engine in whose containers programs go away between the look
@@ -127,7 +129,7 @@ func (e vanishing) ExecCreate(ctx context.Context, id string, o client.ExecCreat
 }
 
 func TestWhatTheEngineFindsOutLateIsNoOutput(t *testing.T) {
-	w := open(t, rig.ContainerSpec{})
+	w := open(t, ExecDocker, rig.ContainerSpec{})
 	late := w.withEngine(vanishing{w.target.engine})
 	root := w.account(t, "root")
 	for _, pty := range []*sshd.Pty{nil, {}} {
@@ -138,52 +140,58 @@ func TestWhatTheEngineFindsOutLateIsNoOutput(t *testing.T) {
 }
 
 func TestAnImageWithoutAShellSaysSo(t *testing.T) {
-	w := open(t, rig.ContainerSpec{Image: rig.Scratch})
-	account := w.account(t, "")
-	if account.UID != 0 || account.Home != "/" || account.Shell != "/bin/sh" {
-		t.Errorf("the default user is %+v", account)
-	}
-	_, err := w.target.Start(t.Context(), sshd.Command{Account: account, Line: "true"})
-	mustSay(t, err, `has no "/bin/sh"`)
+	eachWay(t, func(t *testing.T, by Exec) {
+		w := open(t, by, rig.ContainerSpec{Image: rig.Scratch})
+		account := w.account(t, "")
+		if account.UID != 0 || account.Home != "/" || account.Shell != "/bin/sh" {
+			t.Errorf("the default user is %+v", account)
+		}
+		_, err := w.target.Start(t.Context(), sshd.Command{Account: account, Line: "true"})
+		mustSay(t, err, `has no "/bin/sh"`)
+	})
 }
 
 func TestAPausedContainerSaysSo(t *testing.T) {
-	w := open(t, rig.ContainerSpec{})
-	root := w.account(t, "root")
-	ctx := t.Context()
-	cli := rig.NeedDocker(t).Client()
-	if _, err := cli.ContainerPause(ctx, w.ID, client.ContainerPauseOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	_, err := w.target.Start(ctx, sshd.Command{Account: root, Line: "true"})
-	mustSay(t, err, "is paused: unpause it first")
-	if _, err := cli.ContainerUnpause(ctx, w.ID, client.ContainerUnpauseOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.run(t, line("exit 2"), "").exit.Code; got != 2 {
-		t.Errorf("afterwards: exit code %d", got)
-	}
+	eachWay(t, func(t *testing.T, by Exec) {
+		w := open(t, by, rig.ContainerSpec{})
+		root := w.account(t, "root")
+		ctx := t.Context()
+		cli := rig.NeedDocker(t).Client()
+		if _, err := cli.ContainerPause(ctx, w.ID, client.ContainerPauseOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := w.target.Start(ctx, sshd.Command{Account: root, Line: "true"})
+		mustSay(t, err, "is paused: unpause it first")
+		if _, err := cli.ContainerUnpause(ctx, w.ID, client.ContainerUnpauseOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.run(t, line("exit 2"), "").exit.Code; got != 2 {
+			t.Errorf("afterwards: exit code %d", got)
+		}
+	})
 }
 
 func TestAnEndedContainerSaysSo(t *testing.T) {
-	w := open(t, rig.ContainerSpec{})
-	root := w.account(t, "root")
-	w.Kill(t, "SIGKILL")
-	w.Wait(t)
-	_, err := w.target.Start(t.Context(), sshd.Command{Account: root, Line: "true"})
-	mustSay(t, err, "has ended")
-	_, err = w.target.Account(t.Context(), "root")
-	mustSay(t, err, "has ended")
-	_, err = w.target.Dial(t.Context(), "127.0.0.1", 80)
-	mustSay(t, err, "has ended")
-	// Started again under its id, it is another.
-	w.Start(t)
-	_, err = w.target.Start(t.Context(), sshd.Command{Account: root, Line: "true"})
-	mustSay(t, err, "has ended")
+	eachWay(t, func(t *testing.T, by Exec) {
+		w := open(t, by, rig.ContainerSpec{})
+		root := w.account(t, "root")
+		w.Kill(t, "SIGKILL")
+		w.Wait(t)
+		_, err := w.target.Start(t.Context(), sshd.Command{Account: root, Line: "true"})
+		mustSay(t, err, "has ended")
+		_, err = w.target.Account(t.Context(), "root")
+		mustSay(t, err, "has ended")
+		_, err = w.target.Dial(t.Context(), "127.0.0.1", 80)
+		mustSay(t, err, "has ended")
+		// Started again under its id, it is another.
+		w.Start(t)
+		_, err = w.target.Start(t.Context(), sshd.Command{Account: root, Line: "true"})
+		mustSay(t, err, "has ended")
+	})
 }
 
 func TestAnEngineThatDoesNotAnswerIsNamed(t *testing.T) {
-	w := open(t, rig.ContainerSpec{})
+	w := open(t, ExecDocker, rig.ContainerSpec{})
 	away, err := client.New(client.WithHost("unix:///no/such/engine"))
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +229,7 @@ func (e lossy) ExecAttach(ctx context.Context, id string, o client.ExecAttachOpt
 }
 
 func TestALostConnectionLosesTheOutputButNotTheProcess(t *testing.T) {
-	w := open(t, rig.ContainerSpec{})
+	w := open(t, ExecDocker, rig.ContainerSpec{})
 	cut := w.withEngine(lossy{w.target.engine})
 	p, err := cut.Start(t.Context(), sshd.Command{Account: w.account(t, "root"), Line: "sleep 1000"})
 	if err != nil {

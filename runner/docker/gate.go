@@ -17,12 +17,10 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
-
-	"switchyard/sshd"
 )
 
-// The gate is a shell of the container that goes to the login's home, stops
-// itself, and becomes the user's command when it is continued. While it is
+// The gate is a shell of the container that goes to the login's home, as the login, stops
+// itself where it must, and becomes the user's command when it is continued. While it is
 // stopped the runner takes hold of it and sets up its terminal; without it, a
 // short command would be gone before its pidfd was open, and a program could ask
 // for the window's size before it was set.
@@ -31,15 +29,18 @@ import (
 // kernel's rule of hanging up orphaned groups that are stopped does not apply: it
 // is about a parent of the same session. Somebody in the container who continues
 // it early loses nothing but that setting up.
+//
+// Where nothing must be held up, the gate does not stop. It is there all the same, for the home: a
+// working directory that the container's files name is never entered from outside (CVE-2024-21626).
 const (
-	// gateScript gets the home, then the command. cd exports OLDPWD, and some
-	// shells count SHLVL.
-	gateScript = `cd -- "$1" 2>/dev/null || cd /; unset OLDPWD SHLVL; shift; kill -STOP $$; exec "$@"`
-	// rawGateScript is for a command line that Docker's API, which is JSON,
-	// cannot carry: the line comes as octal escapes. The full stop keeps its
-	// trailing newlines.
-	rawGateScript = `cd -- "$1" 2>/dev/null || cd /; unset OLDPWD SHLVL; set -- "$2" "$3" "$(printf "$4.")"; ` +
-		`kill -STOP $$; exec "$1" "$2" "${3%.}"`
+	// enterHome goes to the home, the first argument. cd exports OLDPWD, and some shells count SHLVL.
+	enterHome = `cd -- "$1" 2>/dev/null || cd /; unset OLDPWD SHLVL; `
+	stop      = `kill -STOP $$; `
+	// become gets the command after the home.
+	become = `shift; %sexec "$@"`
+	// rawBecome is for a command line that JSON cannot carry, as which a command travels: the
+	// line comes as octal escapes. The full stop keeps its trailing newlines.
+	rawBecome = `set -- "$2" "$3" "$(printf "$4.")"; %sexec "$1" "$2" "${3%%.}"`
 )
 
 const (
@@ -66,17 +67,22 @@ func (t *Target) gateShell(ctx context.Context, login string) string {
 }
 
 // gated wraps a command.
-func gated(shell, home string, command []string) []string {
+func gated(shell, home string, command []string, stops bool) []string {
+	held := ""
+	if stops {
+		held = stop
+	}
 	last := len(command) - 1
 	if utf8.ValidString(command[last]) {
-		return append([]string{shell, "-c", gateScript, "sh", home}, command...)
+		return append([]string{shell, "-c", enterHome + fmt.Sprintf(become, held), "sh", home}, command...)
 	}
-	return []string{shell, "-c", rawGateScript, "sh", home, command[0], command[1], octal(command[last])}
+	script := enterHome + fmt.Sprintf(rawBecome, held)
+	return []string{shell, "-c", script, "sh", home, command[0], command[1], octal(command[last])}
 }
 
 // isGated says whether a command is one that gated made.
 func isGated(command []string) bool {
-	return slices.Contains(command, gateScript) || slices.Contains(command, rawGateScript)
+	return slices.ContainsFunc(command, func(word string) bool { return strings.HasPrefix(word, enterHome) })
 }
 
 // octal writes a string as a format of printf(1) that means it.
@@ -92,21 +98,18 @@ func octal(s string) string {
 // so, since it would stop there as soon as it can, for ever.
 var errGateShut = errors.New("the process did not get ready in time: the machine is overloaded, or something in the container interferes")
 
-// awaitGate waits until the process has stopped in the gate. It is false when
+// awaitGate waits until a process that shall stop in the gate has. It is false when
 // there is none or it has been passed: the process has ended, or its shell cannot
 // stop itself, or somebody in the container has continued it.
-func (p *process) awaitGate(ctx context.Context) (bool, error) {
-	if !p.gated {
-		return false, nil
-	}
-	stat, err := os.Open(procPath(p.leader.PID(), "stat"))
+func (t *Target) awaitGate(ctx context.Context, pid int) (bool, error) {
+	stat, err := os.Open(procPath(pid, "stat"))
 	if err != nil {
 		return false, nil // it has ended
 	}
 	defer stat.Close()
 	inside := false
-	for end := time.Now().Add(p.target.gateWait); time.Now().Before(end); {
-		atGate := p.atGate()
+	for end := time.Now().Add(t.gateWait); time.Now().Before(end); {
+		atGate := isAtGate(pid)
 		switch state(stat) {
 		case 'T':
 			return true, nil
@@ -126,24 +129,27 @@ func (p *process) awaitGate(ctx context.Context) (bool, error) {
 	return false, errGateShut
 }
 
-// atGate says whether the process is still the gate's shell: before, it is the
+// isAtGate says whether a process is still the gate's shell: before, it is the
 // container runtime's, and after, the user's.
-func (p *process) atGate() bool {
-	command, _ := os.ReadFile(procPath(p.leader.PID(), "cmdline"))
+func isAtGate(pid int) bool {
+	command, _ := os.ReadFile(procPath(pid, "cmdline"))
 	return isGated(strings.Split(string(command), "\x00"))
 }
 
 // prepare sets up a process that has just been started, and lets it go.
-func (p *process) prepare(ctx context.Context, pty *sshd.Pty) error {
+func (p *process) prepare(ctx context.Context, j job) error {
 	if p.leader == nil {
 		return nil // it has ended already
 	}
-	stopped, err := p.awaitGate(ctx)
-	if err != nil {
-		return err
+	stopped := false
+	if j.stops {
+		var err error
+		if stopped, err = p.target.awaitGate(ctx, p.leader.PID()); err != nil {
+			return err
+		}
 	}
-	if pty != nil {
-		if err := p.takeTerminal(pty); err != nil {
+	if j.pty != nil {
+		if err := p.takeTerminal(j.pty); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,6 @@ type process struct {
 	id         string // the exec instance's
 	log        logrus.FieldLogger
 	connection client.HijackedResponse
-	gated      bool         // it stops before the user's command, see gate.go
 	leader     *proc.Leader // nil when it had ended before it could be held
 	master     *os.File     // the terminal's; nil without one
 

@@ -7,131 +7,73 @@ package docker
 
 import (
 	"context"
-	"errors"
-	"io"
-	"os"
-	"time"
+	"fmt"
 
-	"github.com/moby/moby/client"
-
+	"switchyard/runner/runc"
 	"switchyard/sshd"
 )
 
+// Exec is how processes are started.
+type Exec string
+
 const (
-	// abandonWait bounds how long a start that was given up is followed, to end
-	// what the engine may still start.
-	abandonWait = 30 * time.Second
-	// wordsWait bounds the wait for the engine's words on a failed start.
-	wordsWait = 2 * time.Second
+	// ExecAuto is ExecRunc where that works, and ExecDocker else. It is what "" means.
+	ExecAuto Exec = "auto"
+	// ExecDocker is docker exec: what processes read and write passes through the engine.
+	ExecDocker Exec = "docker"
+	// ExecRunc calls the engine's OCI runtime, runc or crun, directly.
+	ExecRunc Exec = "runc"
 )
 
-// Start starts a process by docker exec and returns once it runs the command.
-// The error is one line for the user. Its output is read from the engine from
-// then on, at most 256 KiB of each stream ahead of the reader.
+// starter is a way to start processes in the container.
+type starter interface {
+	// needsStop says whether a process must be held up until it is set up.
+	needsStop(*sshd.Pty) bool
+	// start starts a process. The error is one line for the user.
+	start(context.Context, job) (sshd.Process, error)
+	// close releases the way. Every process has been ended before.
+	close()
+}
+
+// Start starts a process and returns once it runs the command. The error is one line for the user.
 func (t *Target) Start(ctx context.Context, c sshd.Command) (sshd.Process, error) {
-	options, err := t.command(ctx, c)
+	j, err := t.job(ctx, c, t.starter.needsStop(c.Pty))
 	if err != nil {
 		return nil, err
 	}
-	p, err := t.launch(ctx, options, c.Pty)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.prepare(ctx, c.Pty); err != nil {
-		t.cleanups.Go(p.End)
-		return nil, t.failExec("preparing a process", err)
-	}
-	return p, nil
+	return t.starter.start(ctx, j)
 }
 
-// launch starts a process up to its gate.
-func (t *Target) launch(ctx context.Context, options client.ExecCreateOptions, pty *sshd.Pty) (*process, error) {
-	created, err := t.engine.ExecCreate(ctx, t.info.ID, options)
-	if err != nil {
-		return nil, t.failExec("starting a process", err)
+// Exec says how processes are started: ExecDocker or ExecRunc.
+func (t *Target) Exec() Exec {
+	if _, ok := t.starter.(runtimeExec); ok {
+		return ExecRunc
 	}
-	attached, err := t.engine.ExecAttach(ctx, created.ID, attachOptions(pty))
-	if err != nil {
-		t.cleanups.Go(func() { t.abandon(created.ID) })
-		return nil, t.failExec("starting a process", err)
-	}
-	p := t.newProcess(created.ID, attached.HijackedResponse, pty != nil)
-	p.gated = isGated(options.Cmd)
-	p.leader, err = t.findLeader(ctx, p.id, p.drained)
-	if err != nil {
-		return nil, t.failExec("starting a process", p.notStarted(ctx, err))
-	}
-	go p.follow()
-	return p, nil
+	return ExecDocker
 }
 
-func attachOptions(pty *sshd.Pty) client.ExecAttachOptions {
-	options := client.ExecAttachOptions{TTY: pty != nil}
-	if pty != nil {
-		// For a process without a gate; with one, the size is set exactly.
-		options.ConsoleSize = client.ConsoleSize{Height: uint(pty.Size.Rows), Width: uint(pty.Size.Columns)}
-	}
-	return options
-}
-
-// notStarted sees to it that nothing of a failed start goes on, and makes the
-// cause of what the engine wrote in the place of output.
-func (p *process) notStarted(ctx context.Context, err error) error {
-	if !errors.Is(err, errNotStarted) {
-		p.disconnect()
-		p.target.cleanups.Go(func() { p.target.abandon(p.id) })
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, wordsWait)
-	defer cancel()
-	select {
-	case <-p.drained:
-	case <-ctx.Done():
-	}
-	p.connection.Close()
-	<-p.drained
-	words, _ := io.ReadAll(io.LimitReader(p.stdout, 4*maxMessage))
-	p.disconnect()
-	if len(words) > 0 {
-		err = errors.New(string(words))
-	}
-	return err
-}
-
-// abandon ends what the engine makes of a start that was given up. An instance
-// that was made but never started would stay with the container for good, so it
-// is started; if it was before, that is refused and changes nothing.
-func (t *Target) abandon(id string) {
-	ctx, cancel := context.WithTimeout(context.Background(), abandonWait)
-	defer cancel()
-	_, _ = t.engine.ExecStart(ctx, id, client.ExecStartOptions{Detach: true})
-	leader, err := t.findLeader(ctx, id, nil)
-	if errors.Is(err, errNotStarted) || err == nil && leader == nil {
-		return
-	}
-	if err == nil {
-		defer leader.Close()
-		err = leader.End(t.grace)
-	}
-	if err == nil {
-		_, err = t.exitCode(ctx, id)
-	}
-	if err != nil && t.ns.Alive() {
-		t.log.WithError(err).Warnf("ending exec instance %.12s, whose start was given up", id)
-	}
-}
-
-// closed says whether a channel that carries nothing has been closed.
-func closed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
+// setStarter chooses the way, and says in the log which, and why where it is not the better one.
+func (t *Target) setStarter(ctx context.Context, wanted Exec) error {
+	t.starter = engineExec{t}
+	switch wanted {
+	case ExecDocker:
+		return nil
+	case ExecAuto, ExecRunc, "":
 	default:
-		return false
+		return fmt.Errorf("processes are started by auto, docker or runc, and not by %q", wanted)
 	}
-}
-
-// isGone says that a process, or its entry in /proc, was there no more.
-func isGone(err error) bool {
-	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, os.ErrNotExist)
+	runtime, err := runc.Open(ctx, runc.Config{ContainerID: t.info.ID, PID: t.main.PID(), Log: t.log, Grace: t.grace})
+	switch {
+	case err == nil && t.ns.Alive():
+		t.starter = runtimeExec{t, runtime}
+		t.log.Infof("processes are started by %s, Docker's own runtime, without the Docker engine", runtime.Name())
+	case err == nil:
+		runtime.Close()
+		return t.ended()
+	case wanted == ExecRunc:
+		return fmt.Errorf("container %q: its runtime cannot be called directly: %v: choose --exec auto or docker", t.name, err)
+	default:
+		t.log.Infof("processes are started by docker exec, since the container's runtime cannot be called directly: %v", err)
+	}
+	return nil
 }

@@ -49,6 +49,8 @@ type Config struct {
 	Name string
 	// Log gets what goes wrong behind a user's back. Nil means nobody.
 	Log logrus.FieldLogger
+	// Exec is how processes are started. Empty means ExecAuto.
+	Exec Exec
 	// Grace is the time between SIGHUP and SIGKILL when a session ends. Zero
 	// means five seconds.
 	Grace time.Duration
@@ -67,8 +69,10 @@ type Target struct {
 	info   Info
 	name   string // for people
 	user   string // the container's configured user, see passwd.Default
-	log    logrus.FieldLogger
-	grace  time.Duration
+	// groupAdd are groups of every process, as names or numbers of the container.
+	groupAdd []string
+	log      logrus.FieldLogger
+	grace    time.Duration
 
 	gateWait time.Duration
 
@@ -77,6 +81,7 @@ type Target struct {
 	// names resolves by the container's files, inside its network.
 	names *resolve.Resolver
 
+	starter  starter
 	cleanups sync.WaitGroup // what ends failed starts in the background
 }
 
@@ -96,12 +101,19 @@ func New(ctx context.Context, config Config) (*Target, error) {
 		return nil, err
 	}
 	t := &Target{engine: config.Client, user: found.Config.User, log: config.Log, grace: config.Grace, name: config.Name}
+	if found.HostConfig != nil {
+		t.groupAdd = found.HostConfig.GroupAdd
+	}
 	t.info = Info{ID: found.ID, Name: strings.TrimPrefix(found.Name, "/"), Image: found.Config.Image}
 	t.setDefaults()
 	if err := t.hold(found.State.Pid); err != nil {
 		return nil, err
 	}
 	t.names = &resolve.Resolver{ReadFile: t.ns.ReadFile, Dial: t.ns.DialContext}
+	if err := t.setStarter(ctx, config.Exec); err != nil {
+		t.release()
+		return nil, err
+	}
 	return t, nil
 }
 
@@ -158,6 +170,11 @@ func (t *Target) Info() Info { return t.info }
 // before. It waits, half a minute at most, for failed starts to be cleared up.
 func (t *Target) Close() error {
 	t.cleanups.Wait()
+	t.starter.close()
+	return t.release()
+}
+
+func (t *Target) release() error {
 	t.main.Close()
 	return t.ns.Close()
 }

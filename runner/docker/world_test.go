@@ -29,13 +29,21 @@ type world struct {
 	target *Target
 }
 
+// eachWay runs a test for each way to start processes.
+func eachWay(t *testing.T, test func(*testing.T, Exec)) {
+	t.Helper()
+	for _, by := range []Exec{ExecDocker, ExecRunc} {
+		t.Run(string(by), func(t *testing.T) { test(t, by) })
+	}
+}
+
 // open makes a target of a new container.
-func open(t testing.TB, spec rig.ContainerSpec) *world {
+func open(t testing.TB, by Exec, spec rig.ContainerSpec) *world {
 	t.Helper()
 	rig.NeedRoot(t)
 	engine := rig.NeedDocker(t)
 	c := engine.Run(t, spec)
-	target, err := New(t.Context(), Config{Client: engine.Client(), ContainerID: c.ID, Grace: 2 * time.Second})
+	target, err := New(t.Context(), Config{Client: engine.Client(), ContainerID: c.ID, Exec: by, Grace: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,10 +51,12 @@ func open(t testing.TB, spec rig.ContainerSpec) *world {
 	return &world{c, target}
 }
 
-// withEngine is the same target on another engine.
+// withEngine is the same target on another engine, which starts its processes.
 func (w *world) withEngine(engine Engine) *Target {
 	t := w.target
-	return &Target{engine: engine, info: t.info, name: t.name, log: t.log, grace: t.grace, gateWait: t.gateWait, ns: t.ns, main: t.main}
+	other := &Target{engine: engine, info: t.info, name: t.name, log: t.log, grace: t.grace, gateWait: t.gateWait, ns: t.ns, main: t.main}
+	other.starter = engineExec{other}
+	return other
 }
 
 // account finds a login that the container has.

@@ -9,10 +9,8 @@
 // limits, utmp and what sshd prints before a shell (motd) are out of scope.
 //
 // What a change must keep:
-//   - A child is reaped only after its session has been ended, so that neither its pid nor its session's
-//     id can pass to others before.
 //   - A child inherits no descriptor but its three, nothing of our environment, and no signal that we
 //     happen to ignore.
-//   - A process has one goroutine, which ends with the child. It outlives End only for a child that was
-//     detached on purpose.
+//
+// What becomes of a process once it runs is package child.
 package host

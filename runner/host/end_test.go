@@ -146,7 +146,7 @@ func TestEndReleasesAReaderAndAWriter(t *testing.T) {
 	read := make(chan error, 1)
 	go func() { _, err := r.Stdout().Read(make([]byte, 1)); read <- err }()
 	wrote := make(chan error, 1)
-	go func() { _, err := r.Stdin().Write(make([]byte, 4*pipeSize)); wrote <- err }()
+	go func() { _, err := r.Stdin().Write(make([]byte, 1<<20)); wrote <- err }()
 	r.end()
 	if err := bounded(t, "the reader", func() error { return <-read }); err != io.EOF {
 		t.Errorf("the reader got %v, need EOF", err)

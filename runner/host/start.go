@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"syscall"
 
-	"switchyard/runner/proc"
+	"switchyard/runner/child"
 	"switchyard/sshd"
 )
 
@@ -27,17 +27,13 @@ func (t *Target) Start(ctx context.Context, c sshd.Command) (sshd.Process, error
 		return nil, err
 	}
 	pid, err := fork(c, attr, io)
-	io.closeChild()
 	if err != nil {
-		io.close()
+		io.Close()
 		return nil, fmt.Errorf("starting the shell %q of %q: %w", c.Account.Shell, c.Account.Name, err)
 	}
-	p, err := t.newProcess(pid, io)
+	p, err := child.New(pid, io, child.Config{Grace: t.cfg.Grace, Log: t.cfg.Log})
 	if err != nil {
-		io.close()
-		syscall.Kill(pid, syscall.SIGKILL)
-		reap(pid)
-		return nil, err
+		return nil, err // and not a nil process in the interface
 	}
 	return p, nil
 }
@@ -50,23 +46,19 @@ func attributes(c sshd.Command) (*syscall.SysProcAttr, error) {
 	return &syscall.SysProcAttr{Setsid: true, Setctty: c.Pty != nil, Ctty: 0, Credential: credential}, nil
 }
 
-func openStdio(c sshd.Command) (*stdio, error) {
+func openStdio(c sshd.Command) (*child.Stdio, error) {
 	if c.Pty != nil {
 		return openTerminal(c.Pty, c.Account)
 	}
-	return openPipes()
+	return child.OpenPipes()
 }
 
 // fork starts the child. The error of a directory that the account cannot enter is not told from that
 // of a shell, so the second try, in /, decides.
-func fork(c sshd.Command, sys *syscall.SysProcAttr, io *stdio) (pid int, err error) {
-	attr := &syscall.ProcAttr{
-		Dir: c.Account.Home,
-		Env: environ(c),
-		Files: []uintptr{
-			uintptr(io.child[0]), uintptr(io.child[1]), uintptr(io.child[2]),
-		},
-		Sys: sys,
+func fork(c sshd.Command, sys *syscall.SysProcAttr, io *child.Stdio) (pid int, err error) {
+	attr := &syscall.ProcAttr{Dir: c.Account.Home, Env: environ(c), Sys: sys}
+	for _, file := range io.Child() {
+		attr.Files = append(attr.Files, file.Fd())
 	}
 	pid, _, err = syscall.StartProcess(c.Account.Shell, arguments(c), attr)
 	if err != nil && attr.Dir != "/" {
@@ -74,35 +66,4 @@ func fork(c sshd.Command, sys *syscall.SysProcAttr, io *stdio) (pid int, err err
 		pid, _, err = syscall.StartProcess(c.Account.Shell, arguments(c), attr)
 	}
 	return pid, err
-}
-
-func (t *Target) newProcess(pid int, io *stdio) (*process, error) {
-	stdout, err := newOutput(io.stdout)
-	if err != nil {
-		return nil, err
-	}
-	p := &process{
-		target: t, stdout: stdout,
-		stdin:  input{file: io.stdin, terminal: io.stderr == nil},
-		exited: make(chan struct{}), ended: make(chan struct{}),
-	}
-	if io.stderr != nil {
-		if p.stderr, err = newOutput(io.stderr); err != nil {
-			return nil, err
-		}
-	}
-	if p.leader, err = proc.Open(pid); err != nil {
-		return nil, err
-	}
-	go p.watch()
-	return p, nil
-}
-
-// reap collects a child.
-func reap(pid int) {
-	for {
-		if _, err := syscall.Wait4(pid, nil, 0, nil); err != syscall.EINTR {
-			return
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"switchyard/runner/child"
 	"switchyard/sshd"
 )
 
@@ -34,7 +35,7 @@ type Target struct {
 var _ sshd.Target = (*Target)(nil)
 
 // New returns a target. From then on, this process catches and drops the signals that it was started to
-// ignore, as by nohup, and the descriptors it was started with are closed in children: see startClean.
+// ignore, as by nohup, and the descriptors it was started with are closed in children: see child.StartClean.
 func New(cfg Config) *Target {
 	if cfg.Name == "" {
 		cfg.Name = "this machine"
@@ -47,7 +48,7 @@ func New(cfg Config) *Target {
 		quiet.SetOutput(io.Discard)
 		cfg.Log = quiet
 	}
-	startClean()
+	child.StartClean()
 	return &Target{cfg: cfg}
 }
 

@@ -8,12 +8,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/runner/child"
 	"switchyard/runner/tty"
 	"switchyard/sshd"
 )
 
 // openTerminal makes a pseudo-terminal, pty(7), that belongs to the account and is set up as asked for.
-func openTerminal(p *sshd.Pty, a sshd.Account) (*stdio, error) {
+func openTerminal(p *sshd.Pty, a sshd.Account) (*child.Stdio, error) {
 	master, err := unix.Open("/dev/ptmx", unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening a terminal: /dev/ptmx: %w", err)
@@ -28,12 +29,7 @@ func openTerminal(p *sshd.Pty, a sshd.Account) (*stdio, error) {
 		unix.Close(slave)
 		return nil, err
 	}
-	file, err := pollable(master, "terminal")
-	if err != nil {
-		unix.Close(slave)
-		return nil, err
-	}
-	return &stdio{child: [3]int{slave, slave, slave}, stdin: file, stdout: file}, nil
+	return child.OpenTerminal(master, slave)
 }
 
 // openSlave opens the other side through the master, ioctl_tty(2), since its name below /dev/pts may mean

@@ -43,6 +43,14 @@ func FindGroup(groups []Group, group string) (Group, bool) {
 	return Group{}, false
 }
 
+// GroupID is the gid of a group that is named, or given as a number, which needs no entry.
+func GroupID(groups []Group, group string) (uint32, bool) {
+	if g, ok := FindGroup(groups, group); ok {
+		return g.GID, true
+	}
+	return parseID(group)
+}
+
 // Login resolves what a person may log in as: a name, a uid, or uid:gid. A uid
 // without an entry has gid 0, as with docker exec. It is false for everything
 // else, among it name:group, which would let a login that is allowed by its
@@ -74,10 +82,7 @@ func Default(entries []Entry, groups []Group, user string) (Who, bool) {
 	if group == "" {
 		return resolve(entries, name)
 	}
-	if g, ok := FindGroup(groups, group); ok {
-		return withGroup(entries, name, g.GID)
-	}
-	if gid, ok := parseID(group); ok {
+	if gid, ok := GroupID(groups, group); ok {
 		return withGroup(entries, name, gid)
 	}
 	return Who{}, false

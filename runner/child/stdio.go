@@ -1,7 +1,7 @@
 // Copyright The Switchyard Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package host
+package child
 
 import (
 	"errors"
@@ -16,21 +16,21 @@ import (
 // much flows; the kernel gives out the memory only as it fills.
 const pipeSize = 256 << 10
 
-// stdio is what a process and we have of its input and output. The child's ends are plain
-// descriptors: they must be blocking, and never be in our poller.
-type stdio struct {
-	child  [3]int   // -1 where not open; on a terminal all three are the same
-	stdin  *os.File // ours; on a terminal the same as stdout
+// Stdio is what a process and we have of its input and output. The child's ends are blocking, and so never
+// in our poller.
+type Stdio struct {
+	child  [3]*os.File // nil where not open; on a terminal all three are the same
+	stdin  *os.File    // ours; on a terminal the same as stdout
 	stdout *os.File
 	stderr *os.File // nil on a terminal
 }
 
-// openPipes makes the three pipes of a process without a terminal.
-func openPipes() (_ *stdio, err error) {
-	s := &stdio{child: [3]int{-1, -1, -1}}
+// OpenPipes makes the three pipes of a process without a terminal. The caller gives them to New, or calls Close.
+func OpenPipes() (_ *Stdio, err error) {
+	s := &Stdio{}
 	defer func() {
 		if err != nil {
-			s.close()
+			s.Close()
 		}
 	}()
 	if s.child[0], s.stdin, err = openPipe("stdin", true); err != nil {
@@ -46,22 +46,39 @@ func openPipes() (_ *stdio, err error) {
 }
 
 // openPipe makes one pipe. Ours is its writing end for the child's input, else its reading end.
-func openPipe(name string, input bool) (child int, ours *os.File, err error) {
+func openPipe(name string, input bool) (child, ours *os.File, err error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
-		return -1, nil, fmt.Errorf("making a pipe for %s: %w", name, err)
+		return nil, nil, fmt.Errorf("making a pipe for %s: %w", name, err)
 	}
-	child, own := fds[1], fds[0]
+	theirs, own := fds[1], fds[0]
 	if input {
-		child, own = fds[0], fds[1]
+		theirs, own = fds[0], fds[1]
 	}
 	unix.FcntlInt(uintptr(own), unix.F_SETPIPE_SZ, pipeSize) // a user's limit may forbid it: no harm
 	ours, err = pollable(own, name)
 	if err != nil {
-		unix.Close(child)
-		return -1, nil, err
+		unix.Close(theirs)
+		return nil, nil, err
 	}
-	return child, ours, nil
+	return os.NewFile(uintptr(theirs), name), ours, nil
+}
+
+// OpenTerminal takes over a terminal's master and slave; slave is -1 where the child has got it already. It closes
+// both on failure, and else the caller gives them to New, or calls Close.
+func OpenTerminal(master, slave int) (*Stdio, error) {
+	s := &Stdio{}
+	if slave >= 0 {
+		file := os.NewFile(uintptr(slave), "terminal")
+		s.child = [3]*os.File{file, file, file}
+	}
+	file, err := pollable(master, "terminal")
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	s.stdin, s.stdout = file, file
+	return s, nil
 }
 
 // pollable makes a file of a descriptor, in Go's poller. It closes the descriptor on failure.
@@ -73,21 +90,26 @@ func pollable(fd int, name string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// closeChild closes the child's ends, which only the child may hold once it runs: else neither side
+// Child are the child's ends, to be its standard input, output and error: nil where it has got them already. They
+// stay this side's to close.
+func (s *Stdio) Child() [3]*os.File { return s.child }
+
+// CloseChild closes the child's ends, which only the child may hold once it runs: else neither side
 // would ever see an end.
-func (s *stdio) closeChild() {
-	last := -1
-	for i, fd := range s.child {
-		if fd >= 0 && fd != last {
-			unix.Close(fd)
-		}
-		last, s.child[i] = fd, -1
-	}
+func (s *Stdio) CloseChild() {
+	closeAll(s.child[:])
+	s.child = [3]*os.File{}
 }
 
-func (s *stdio) close() {
-	s.closeChild()
-	for _, f := range []*os.File{s.stdin, s.stdout, s.stderr} {
+// Close closes both sides.
+func (s *Stdio) Close() {
+	s.CloseChild()
+	closeAll([]*os.File{s.stdin, s.stdout, s.stderr})
+}
+
+// closeAll closes files. A second close of the same is refused and does nothing.
+func closeAll(files []*os.File) {
+	for _, f := range files {
 		if f != nil {
 			f.Close()
 		}

@@ -1,7 +1,7 @@
 // Copyright The Switchyard Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package host
+package child
 
 import (
 	"bytes"
@@ -15,8 +15,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startClean sees to it that children do not get what this process happened to be started with.
-var startClean = sync.OnceFunc(func() {
+// StartClean sees to it that children do not get what this process happened to be started with. From then on it
+// catches and drops the signals that it was started to ignore, as by nohup, and the descriptors that it was
+// started with end with execve(2).
+var StartClean = sync.OnceFunc(func() {
 	restoreSignals()
 	keepDescriptors()
 })

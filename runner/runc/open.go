@@ -1,0 +1,145 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package runc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"switchyard/runner/child"
+)
+
+// stateWait bounds the question to the runtime for the container's state.
+const stateWait = 10 * time.Second
+
+// Config says which container it is.
+type Config struct {
+	// ContainerID is the container's full id. Required.
+	ContainerID string
+	// PID is the container's main process. Required; the caller holds it.
+	PID int
+	// Log gets what goes wrong behind a user's back. Nil means nobody.
+	Log logrus.FieldLogger
+	// Grace is the time between SIGHUP and SIGKILL when a session ends. Zero means none.
+	Grace time.Duration
+}
+
+// Runtime starts processes in one container. Its methods may be called concurrently.
+type Runtime struct {
+	cfg     Config
+	binary  string   // the runtime's program
+	options []string // before its command
+	process template
+	files   *workspace
+	starts  sync.WaitGroup
+}
+
+// Open finds the runtime that runs a container, and asks it about that container to be sure. From then on this
+// process adopts what its descendants leave behind, has the umask that Docker's processes have, and drops the
+// signals that it was started to ignore (child.StartClean). The error says what is missing, without "runc". The
+// caller calls Close.
+func Open(ctx context.Context, c Config) (*Runtime, error) {
+	if c.Log == nil {
+		quiet := logrus.New()
+		quiet.SetOutput(io.Discard)
+		c.Log = quiet
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("the container's runtime asks for root")
+	}
+	shim, err := findShim(c.PID)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runtime{cfg: c}
+	if err := r.use(ctx, shim); err != nil {
+		return nil, err
+	}
+	if r.files, err = newWorkspace(); err != nil {
+		return nil, err
+	}
+	if err := family.open(); err != nil {
+		r.files.remove()
+		return nil, err
+	}
+	child.StartClean()
+	unix.Umask(dockerUmask)
+	return r, nil
+}
+
+// dockerUmask is what dockerd sets for itself, and so for all that descends from it.
+const dockerUmask = 0o022
+
+// use learns from the shim how to call the runtime.
+func (r *Runtime) use(ctx context.Context, s *shim) (err error) {
+	if err := s.confinedAlike(); err != nil {
+		return err
+	}
+	if r.binary, err = s.program(); err != nil {
+		return err
+	}
+	r.options = s.flags()
+	state, err := r.state(ctx)
+	if err != nil {
+		return err
+	}
+	if r.process, err = readTemplate(filepath.Join(state.Bundle, "config.json")); err != nil {
+		return err
+	}
+	return r.process.inherit(r.cfg.PID)
+}
+
+// Name is the runtime's, "runc" or "crun".
+func (r *Runtime) Name() string { return filepath.Base(r.binary) }
+
+// Close waits for the starts that nobody waits for any more, and releases the runtime. The caller has ended every
+// process before.
+func (r *Runtime) Close() {
+	r.starts.Wait()
+	family.close()
+	r.files.remove()
+}
+
+// state is what a runtime says of a container (OCI runtime specification, state).
+type state struct {
+	ID     string `json:"id"`
+	PID    int    `json:"pid"`
+	Bundle string `json:"bundle"`
+}
+
+// state asks the runtime about the container.
+func (r *Runtime) state(ctx context.Context) (state, error) {
+	ctx, cancel := context.WithTimeout(ctx, stateWait)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.binary, append(r.options, "state", r.cfg.ContainerID)...)
+	cmd.Env, cmd.Dir = environment(), "/"
+	out, err := cmd.Output()
+	if err != nil {
+		return state{}, fmt.Errorf("%s does not know the container (%v)", r.Name(), err)
+	}
+	var s state
+	if err := json.Unmarshal(out, &s); err != nil {
+		return s, fmt.Errorf("%s describes the container in a form that is not known (%v)", r.Name(), err)
+	}
+	if s.ID != r.cfg.ContainerID || s.PID != r.cfg.PID {
+		return s, fmt.Errorf("%s knows another main process of the container, %d", r.Name(), s.PID)
+	}
+	return s, nil
+}
+
+// environment is what the runtime itself gets.
+func environment() []string { return []string{"PATH=" + os.Getenv("PATH")} }

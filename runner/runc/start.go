@@ -1,0 +1,182 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package runc
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"switchyard/runner/child"
+)
+
+// startWait bounds one call of the runtime to start a process. It takes some tens of milliseconds; in a container that
+// is paused meanwhile, for ever.
+const startWait = 30 * time.Second
+
+// Start starts a process and returns when its program runs, which may be over by then. It leads a session of its
+// own. ctx bounds the wait: a start that was given up is followed to its end all the same, and what it
+// started is ended. The error's text is the runtime's, for a person once it is cut to a line.
+//
+// A terminal's size is set before the program runs, its modes soon after the program's start at the latest: a program
+// that must not run before waits to be continued.
+func (r *Runtime) Start(ctx context.Context, c Command) (*child.Process, error) {
+	type result struct {
+		process *child.Process
+		err     error
+	}
+	started := make(chan result)
+	r.starts.Go(func() {
+		p, err := r.start(c)
+		select {
+		case started <- result{p, err}:
+		case <-ctx.Done():
+			if p != nil {
+				p.End()
+			}
+		}
+	})
+	select {
+	case s := <-started:
+		return s.process, s.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (r *Runtime) start(c Command) (*child.Process, error) {
+	files := r.files.newCall()
+	defer files.remove()
+	description, err := r.process.describe(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(files.process(), description, 0o600); err != nil {
+		return nil, err
+	}
+	if c.Pty != nil {
+		return r.startOnTerminal(files, c)
+	}
+	return r.startOnPipes(files)
+}
+
+func (r *Runtime) startOnPipes(files call) (*child.Process, error) {
+	io, err := child.OpenPipes()
+	if err != nil {
+		return nil, err
+	}
+	family.start()
+	pid, err := r.call(files, io.Child())
+	family.settle(pid)
+	if err != nil {
+		io.Close()
+		return nil, err
+	}
+	return r.hold(pid, io)
+}
+
+func (r *Runtime) startOnTerminal(files call, c Command) (*child.Process, error) {
+	console, err := listenConsole(files.console())
+	if err != nil {
+		return nil, err
+	}
+	defer console.close()
+	family.start()
+	pid, err := r.call(files, [3]*os.File{}, "--console-socket", files.console())
+	family.settle(pid)
+	if err != nil {
+		return nil, err
+	}
+	io, err := r.terminal(console, c)
+	if err != nil {
+		r.discard(pid)
+		return nil, err
+	}
+	return r.hold(pid, io)
+}
+
+func (r *Runtime) terminal(from *console, c Command) (*child.Stdio, error) {
+	master, err := from.receive()
+	if err != nil {
+		return nil, err
+	}
+	r.setUp(master, c.Pty)
+	return child.OpenTerminal(master, -1)
+}
+
+// hold makes a process of a leader.
+func (r *Runtime) hold(pid int, io *child.Stdio) (*child.Process, error) {
+	return child.New(pid, io, child.Config{Grace: r.cfg.Grace, Log: r.cfg.Log, Reap: family.release, ReapAtExit: true})
+}
+
+// discard ends a leader of which no process can be made.
+func (r *Runtime) discard(pid int) {
+	_ = unix.Kill(pid, unix.SIGKILL) // our child, not yet reaped: it can be no other
+	family.release(pid)
+}
+
+// call has the runtime start a process, with the given descriptors as its standard input, output and error, or none of
+// ours. The pid is positive whenever there is a process: one that the runtime started, but failed after, is
+// killed.
+func (r *Runtime) call(files call, stdio [3]*os.File, flags ...string) (pid int, err error) {
+	arguments := append([]string{r.binary}, r.options...)
+	arguments = append(arguments, "--log", files.log(), "--log-format", "json",
+		"exec", "--detach", "--process", files.process(), "--pid-file", files.pid())
+	arguments = append(append(arguments, flags...), r.cfg.ContainerID)
+	if err := r.run(arguments, stdio); err != nil {
+		if pid := readPID(files.pid()); pid > 0 {
+			_ = unix.Kill(pid, unix.SIGKILL)
+			child.Reap(pid)
+		}
+		return 0, errors.New(files.complaint(err))
+	}
+	if pid = readPID(files.pid()); pid <= 0 {
+		return 0, fmt.Errorf("%s does not tell the process's number", r.Name())
+	}
+	return pid, nil
+}
+
+// run runs the runtime to its end.
+func (r *Runtime) run(arguments []string, stdio [3]*os.File) error {
+	ctx, cancel := context.WithTimeout(context.Background(), startWait)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
+	cmd.Env, cmd.Dir = environment(), "/"
+	if stdio[0] != nil { // a nil file is not a nil reader
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdio[0], stdio[1], stdio[2]
+	}
+	return cmd.Run()
+}
+
+func readPID(file string) int {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(string(bytes.TrimSpace(text)))
+	return pid
+}
+
+// complaint is why the runtime failed: the last error in its log.
+func (c call) complaint(failed error) string {
+	text, _ := os.ReadFile(c.log())
+	complaint := failed.Error()
+	for line := range bytes.Lines(text) {
+		var entry struct{ Level, Msg string }
+		if json.Unmarshal(line, &entry) == nil && entry.Level == "error" && entry.Msg != "" {
+			complaint = entry.Msg
+		}
+	}
+	return complaint
+}
