@@ -95,8 +95,9 @@ func (p *process) outputs() []*spool {
 func (p *process) follow() {
 	defer close(p.exited)
 	if p.leader != nil {
-		if p.err = p.leader.Wait(context.Background()); p.err != nil {
-			return // End has given it up
+		if p.leader.Wait(context.Background()) != nil {
+			p.err = sshd.ErrDetached // End has let it go
+			return
 		}
 	}
 	for _, s := range p.outputs() {

@@ -21,14 +21,14 @@ import (
 )
 
 // openLogged makes a target of a container and keeps its log.
-func openLogged(t *testing.T, c *rig.Container, by Exec) (*Target, error, *test.Hook) {
+func openLogged(t *testing.T, c *rig.Container, by Exec) (*Target, *test.Hook, error) {
 	t.Helper()
 	log, hook := test.NewNullLogger()
 	target, err := New(t.Context(), Config{Client: rig.NeedDocker(t).Client(), ContainerID: c.ID, Exec: by, Log: log})
 	if err == nil {
 		t.Cleanup(func() { target.Close() })
 	}
-	return target, err, hook
+	return target, hook, err
 }
 
 func saysOnce(hook *test.Hook, words string) bool {
@@ -43,7 +43,7 @@ func saysOnce(hook *test.Hook, words string) bool {
 
 func TestAutoIsTheRuntimeAndSaysSo(t *testing.T) {
 	w := open(t, ExecDocker, rig.ContainerSpec{})
-	target, err, hook := openLogged(t, w.Container, "")
+	target, hook, err := openLogged(t, w.Container, "")
 	if err != nil || target.Exec() != ExecRunc || !saysOnce(hook, "started by runc") {
 		t.Errorf("%v, %v", err, hook.AllEntries())
 	}
