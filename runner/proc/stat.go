@@ -47,6 +47,10 @@ func readStat(pid int) (stat, error) {
 	if err != nil {
 		return stat{}, fmt.Errorf("reading /proc/%d/stat: %v", pid, err)
 	}
+	if s.session < 0 {
+		// It has just been waited for: the file was opened before, and shows what is left of a process.
+		return stat{}, os.ErrProcessDone
+	}
 	return s, nil
 }
 
