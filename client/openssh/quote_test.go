@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"switchyard/test/rig"
 )
 
 // words are those that shells like to take apart.
@@ -18,10 +20,7 @@ var words = []string{
 func TestQuoteWordIsUndoneByEveryShell(t *testing.T) {
 	for _, shell := range []string{"sh", "bash", "zsh", "fish", "csh", "tcsh"} {
 		t.Run(shell, func(t *testing.T) {
-			path, err := exec.LookPath(shell)
-			if err != nil {
-				t.Skipf("there is no %s here", shell)
-			}
+			path := rig.NeedTool(t, shell)
 			for _, w := range words {
 				q, err := quoteWord(w, "linux")
 				if err != nil {

@@ -19,6 +19,7 @@ import (
 	"switchyard/controller"
 	"switchyard/controller/store"
 	"switchyard/proof"
+	"switchyard/test/rig"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -186,9 +187,7 @@ func TestEmptyDirectoryIsClosedToOthers(t *testing.T) {
 }
 
 func TestDirectoryOfAnotherUserIsRefusedWithTheWayOut(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("giving a directory to another user needs root")
-	}
+	rig.NeedRoot(t) // to give a directory to another user
 	path := t.TempDir()
 	if err := os.Chown(path, 12345, -1); err != nil {
 		t.Fatal(err)
