@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 
 	"switchyard/upgrade"
@@ -30,8 +31,9 @@ func Carry(conn *upgrade.Conn, in io.Reader, out io.Writer) error {
 	defer conn.Close()
 	watch := watchReader(out, conn)
 	defer watch.stop()
+	up := &upWriter{conn: conn}
 	go func() {
-		if carryUp(conn, in) == nil {
+		if carryUp(up, in) == nil {
 			// From here on only a write could tell that ssh is gone, and there may never be one.
 			watch.start()
 		}
@@ -40,15 +42,46 @@ func Carry(conn *upgrade.Conn, in io.Reader, out io.Writer) error {
 	if watch.fired() {
 		return nil
 	}
+	conn.Close() // ends a write that is under way, whose outcome up.reset waits for
+	if err == nil && up.reset() {
+		return errBroke
+	}
 	return err
 }
 
-func carryUp(conn *upgrade.Conn, in io.Reader) error {
-	if _, err := io.CopyBuffer(onlyWriter{conn}, onlyReader{in}, make([]byte, upBuffer)); err != nil {
-		// The other direction meets the same failure and reports it.
+func carryUp(up *upWriter, in io.Reader) error {
+	if _, err := io.CopyBuffer(up, onlyReader{in}, make([]byte, upBuffer)); err != nil {
+		// The other direction meets the same failure and reports it, or finds it in up.
 		return err
 	}
-	return conn.CloseWrite()
+	return up.conn.CloseWrite()
+}
+
+var errBroke = errors.New("the connection broke: connect again")
+
+// upWriter remembers that a write met a reset: the kernel tells of a reset once, and a read that comes after
+// that write sees an ordinary end. (A peer that ended the connection in order makes a later write fail with
+// EPIPE, not ECONNRESET: RFC 9293 section 3.10.7.4 and tcp(7).) It hides ReadFrom, which would leave the
+// buffer unused.
+type upWriter struct {
+	conn *upgrade.Conn
+
+	mu       sync.Mutex // held while a write is under way
+	wasReset bool
+}
+
+func (w *upWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, err := w.conn.Write(p)
+	w.wasReset = w.wasReset || errors.Is(err, syscall.ECONNRESET)
+	return n, err
+}
+
+func (w *upWriter) reset() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.wasReset
 }
 
 func carryDown(out io.Writer, conn *upgrade.Conn) error {
@@ -62,7 +95,7 @@ func carryDown(out io.Writer, conn *upgrade.Conn) error {
 	case dst.failed:
 		return fmt.Errorf("writing standard output: %v", innermost(err))
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the connection broke: connect again")
+		return errBroke
 	case errors.Is(err, syscall.ETIMEDOUT):
 		return errors.New("the controller has gone silent: check the network and connect again")
 	}
@@ -82,6 +115,5 @@ func (o *outputWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// onlyReader and onlyWriter hide WriteTo and ReadFrom, which would leave the buffers unused.
+// onlyReader hides WriteTo, which would leave the buffers unused.
 type onlyReader struct{ io.Reader }
-type onlyWriter struct{ io.Writer }

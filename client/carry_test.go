@@ -134,6 +134,46 @@ func TestCarryTellsThatTheConnectionBroke(t *testing.T) {
 	}
 }
 
+func TestCarryTellsThatTheConnectionBrokeWhenAWriteMetTheReset(t *testing.T) {
+	for range 30 { // whether the write or the read meets it is a race
+		a, b := tcpPair(t)
+		written := make(chan struct{})
+		in := io.MultiReader(strings.NewReader("x"), waitReader(written), strings.NewReader("y"))
+		go func() {
+			b.Read(make([]byte, 1))
+			b.(*net.TCPConn).SetLinger(0)
+			b.Close()
+			close(written)
+		}()
+		if err := Carry(upgrade.NewConn(a, nil), in, io.Discard); err == nil || err.Error() != "the connection broke: connect again" {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCarryTakesAnEndInOrderForOneThoughInputFlows: the write that meets the end gets EPIPE.
+func TestCarryTakesAnEndInOrderForOneThoughInputFlows(t *testing.T) {
+	for range 30 {
+		a, b := tcpPair(t)
+		go func() {
+			b.Read(make([]byte, 1))
+			b.(*net.TCPConn).CloseWrite()
+			io.Copy(io.Discard, b)
+		}()
+		if err := Carry(upgrade.NewConn(a, nil), neverEnding{}, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// waitReader has nothing to read, and says so when the channel is closed.
+type waitReader <-chan struct{}
+
+func (r waitReader) Read([]byte) (int, error) {
+	<-r
+	return 0, io.EOF
+}
+
 func TestCarryEndsWhenNobodyReadsItsOutput(t *testing.T) {
 	ours, theirs := tcpPair(t)
 	go io.Copy(theirs, neverEnding{})
