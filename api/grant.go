@@ -15,9 +15,17 @@ import (
 type Feature string
 
 const (
-	FeatureShell        Feature = "shell"         // session channels: shell and exec, with pty and env
-	FeatureLocalForward Feature = "local-forward" // direct-tcpip (ssh -L, -D, -W)
+	FeatureShell         Feature = "shell"          // session channels: shell, exec and subsystems, with pty and env
+	FeatureLocalForward  Feature = "local-forward"  // direct-tcpip and direct-streamlocal@openssh.com (ssh -L, -D, -W)
+	FeatureRemoteForward Feature = "remote-forward" // tcpip-forward and streamlocal-forward@openssh.com (ssh -R)
+	FeatureAgentForward  Feature = "agent-forward"  // auth-agent-req@openssh.com (ssh -A)
+	FeatureX11Forward    Feature = "x11-forward"    // x11-req (ssh -X)
 )
+
+// AllFeatures lists every feature, in the order above.
+func AllFeatures() []Feature {
+	return []Feature{FeatureShell, FeatureLocalForward, FeatureRemoteForward, FeatureAgentForward, FeatureX11Forward}
+}
 
 // MaxGrantLength is the longest encoded grant, in bytes.
 const MaxGrantLength = 8 << 10

@@ -46,7 +46,7 @@ func (c *Controller) reach(s *session, v api.Container, local string) (*upgrade.
 	return c.meet(ctx, v, api.Grant{
 		SessionID: s.ID, ContainerID: v.ID, User: s.User,
 		LocalUser: local, ClientAddress: s.ClientAddress,
-		Features: []api.Feature{api.FeatureShell, api.FeatureLocalForward},
+		Features: api.AllFeatures(),
 		IssuedAt: time.Now().UTC().Truncate(time.Second),
 	})
 }

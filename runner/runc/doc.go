@@ -20,7 +20,8 @@
 // another way than the engine.
 //
 // Invariants that a change must keep:
-//   - No descriptor of ours is given to the runtime but the process's three (CVE-2024-21626).
+//   - No descriptor of ours is given to the runtime but the process's three, and those that its Command names
+//     (CVE-2024-21626).
 //   - A description holds the user's environment and command: it is in a file that only root reads, never
 //     in arguments, and is removed when the process runs.
 //   - While a process is being started, no child is reaped that is not known (see orphans.go).

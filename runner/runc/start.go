@@ -68,16 +68,16 @@ func (r *Runtime) start(c Command) (*child.Process, error) {
 	if c.Pty != nil {
 		return r.startOnTerminal(files, c)
 	}
-	return r.startOnPipes(files)
+	return r.startOnPipes(files, c)
 }
 
-func (r *Runtime) startOnPipes(files call) (*child.Process, error) {
+func (r *Runtime) startOnPipes(files call, c Command) (*child.Process, error) {
 	io, err := child.OpenPipes()
 	if err != nil {
 		return nil, err
 	}
 	family.start()
-	pid, err := r.call(files, io.Child())
+	pid, err := r.call(files, io.Child(), c.Files)
 	family.settle(pid)
 	if err != nil {
 		io.Close()
@@ -93,7 +93,7 @@ func (r *Runtime) startOnTerminal(files call, c Command) (*child.Process, error)
 	}
 	defer console.close()
 	family.start()
-	pid, err := r.call(files, [3]*os.File{}, "--console-socket", files.console())
+	pid, err := r.call(files, [3]*os.File{}, c.Files, "--console-socket", files.console())
 	family.settle(pid)
 	if err != nil {
 		return nil, err
@@ -127,14 +127,17 @@ func (r *Runtime) discard(pid int) {
 }
 
 // call has the runtime start a process, with the given descriptors as its standard input, output and error, or none of
-// ours. The pid is positive whenever there is a process: one that the runtime started, but failed after, is
+// ours, and extra behind them. The pid is positive whenever there is a process: one that the runtime started, but failed after, is
 // killed.
-func (r *Runtime) call(files call, stdio [3]*os.File, flags ...string) (pid int, err error) {
+func (r *Runtime) call(files call, stdio [3]*os.File, extra []*os.File, flags ...string) (pid int, err error) {
 	arguments := append([]string{r.binary}, r.options...)
 	arguments = append(arguments, "--log", files.log(), "--log-format", "json",
 		"exec", "--detach", "--process", files.process(), "--pid-file", files.pid())
+	if len(extra) > 0 {
+		arguments = append(arguments, "--preserve-fds", strconv.Itoa(len(extra)))
+	}
 	arguments = append(append(arguments, flags...), r.cfg.ContainerID)
-	if err := r.run(arguments, stdio); err != nil {
+	if err := r.run(arguments, stdio, extra); err != nil {
 		if pid := readPID(files.pid()); pid > 0 {
 			_ = unix.Kill(pid, unix.SIGKILL)
 			child.Reap(pid)
@@ -148,7 +151,7 @@ func (r *Runtime) call(files call, stdio [3]*os.File, flags ...string) (pid int,
 }
 
 // run runs the runtime to its end.
-func (r *Runtime) run(arguments []string, stdio [3]*os.File) error {
+func (r *Runtime) run(arguments []string, stdio [3]*os.File, extra []*os.File) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startWait)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
@@ -156,6 +159,7 @@ func (r *Runtime) run(arguments []string, stdio [3]*os.File) error {
 	if stdio[0] != nil { // a nil file is not a nil reader
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdio[0], stdio[1], stdio[2]
 	}
+	cmd.ExtraFiles = extra
 	return cmd.Run()
 }
 
