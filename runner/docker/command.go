@@ -40,7 +40,9 @@ func (t *Target) job(ctx context.Context, c sshd.Command, needsStop bool) (job, 
 	if err := checkText(c); err != nil {
 		return job{}, err
 	}
-	if err := t.executable(ctx, c.Account.Shell); err != nil {
+	if err := t.executable(ctx, c.Account.Shell); errors.Is(err, fs.ErrNotExist) && t.shellless(ctx, c.Account.Shell) {
+		return t.direct(ctx, c)
+	} else if err != nil {
 		return job{}, t.noShell(c.Account, err)
 	}
 	j := job{user: c.Account.User, args: shellCommand(c), env: environment(c), dir: "/", pty: c.Pty}
@@ -117,7 +119,7 @@ var errNotExecutable = errors.New("it is no program")
 func (t *Target) noShell(a sshd.Account, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("container %q has no %q, the login shell of %q: log in as an account whose shell the image has",
+		return t.missing("container %q has no %q, the login shell of %q: log in as an account whose shell the image has",
 			t.name, a.Shell, a.Name)
 	case errors.Is(err, errNotExecutable):
 		return fmt.Errorf("%q, the login shell of %q in container %q, is no program", a.Shell, a.Name, t.name)

@@ -139,18 +139,6 @@ func TestWhatTheEngineFindsOutLateIsNoOutput(t *testing.T) {
 	w.nothingLeft(t)
 }
 
-func TestAnImageWithoutAShellSaysSo(t *testing.T) {
-	eachWay(t, func(t *testing.T, by Exec) {
-		w := open(t, by, rig.ContainerSpec{Image: rig.Scratch})
-		account := w.account(t, "")
-		if account.UID != 0 || account.Home != "/" || account.Shell != "/bin/sh" {
-			t.Errorf("the default user is %+v", account)
-		}
-		_, err := w.target.Start(t.Context(), sshd.Command{Account: account, Line: "true"})
-		mustSay(t, err, `has no "/bin/sh"`)
-	})
-}
-
 func TestAPausedContainerSaysSo(t *testing.T) {
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})

@@ -71,6 +71,7 @@ type Target struct {
 	user   string // the container's configured user, see passwd.Default
 	// groupAdd are groups of every process, as names or numbers of the container.
 	groupAdd []string
+	imageEnv []string // the container's own environment
 	log      logrus.FieldLogger
 	grace    time.Duration
 
@@ -100,7 +101,7 @@ func New(ctx context.Context, config Config) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Target{engine: config.Client, user: found.Config.User, log: config.Log, grace: config.Grace, name: config.Name}
+	t := &Target{engine: config.Client, user: found.Config.User, imageEnv: found.Config.Env, log: config.Log, grace: config.Grace, name: config.Name}
 	if found.HostConfig != nil {
 		t.groupAdd = found.HostConfig.GroupAdd
 	}
