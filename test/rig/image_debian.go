@@ -13,19 +13,32 @@ import (
 	"strings"
 )
 
-// debianPackages are what the Debian image is made of. All but the last few are
-// on any Debian; those are taken where they are installed.
+// debianPackages are what the Debian image is made of. They are on any Debian;
+// debianOptional, and Python, are taken where they are installed. Those are what
+// the clients of package test/clients need at the container's end.
 var (
 	debianPackages = []string{
 		"bash", "coreutils", "dash", "debianutils", "diffutils", "findutils", "grep", "gzip", "hostname",
 		"libc-bin", "ncurses-base", "ncurses-bin", "procps", "sed", "tar", "util-linux",
 	}
-	debianOptional = []string{"less", "mawk", "rsync", "tmux"}
+	debianOptional = []string{"git", "less", "mawk", "openssh-client", "rsync", "tmux"}
 )
 
 // debianFiles are the prefixes of the packages' files that are taken, after
-// debianPath: programs, terminal descriptions, and the one locale.
-var debianFiles = []string{"/usr/bin/", "/usr/sbin/", "/usr/lib/terminfo/", "/usr/share/terminfo/", "/usr/lib/locale/"}
+// debianPath: programs, terminal descriptions, the one locale, Python's library.
+var debianFiles = []string{
+	"/usr/bin/", "/usr/sbin/", "/usr/lib/terminfo/", "/usr/share/terminfo/", "/usr/lib/locale/", "/usr/lib/python3",
+}
+
+// optionalPackages are debianOptional and the packages of the system's Python,
+// whose names have its version.
+func optionalPackages() []string {
+	version, err := os.Readlink("/usr/bin/python3")
+	if err != nil {
+		return debianOptional
+	}
+	return append(slices.Clone(debianOptional), "python3-minimal", version+"-minimal", "lib"+version+"-minimal", "lib"+version+"-stdlib")
+}
 
 func init() {
 	recipes[Debian] = recipe{debianKey, debianTar, []string{
@@ -40,11 +53,11 @@ func debianKey() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, name := range append(slices.Clone(debianPackages), debianOptional...) {
+	for _, name := range append(slices.Clone(debianPackages), optionalPackages()...) {
 		version, _ := dpkg("-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n", name)
 		versions += version
 	}
-	return digest([]byte("1"), []byte(versions), []byte(passwd), []byte(group)), nil
+	return digest([]byte("2"), []byte(versions), []byte(passwd), []byte(group)), nil
 }
 
 func dpkg(args ...string) (string, error) {
@@ -92,7 +105,7 @@ func installedFiles() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range debianOptional {
+	for _, name := range optionalPackages() {
 		more, _ := dpkg("-L", name)
 		out += more
 	}
