@@ -33,6 +33,23 @@ func TestCheckNameSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestTheHostSuffixNamesNothingNew(t *testing.T) {
+	for _, kind := range []string{"container", "project"} {
+		if err := CheckNewName(kind, HostSuffix); err == nil || !strings.Contains(err.Error(), kind+` name "switchyard" is reserved`) {
+			t.Errorf("a new %s of that name: %v", kind, err)
+		}
+		if err := CheckNewName(kind, HostSuffix+"-1"); err != nil {
+			t.Error(err)
+		}
+		if CheckNewName(kind, "-") == nil {
+			t.Error("it takes what CheckName refuses")
+		}
+	}
+	if _, _, project, err := ParseRef("web." + HostSuffix); err != nil || project != HostSuffix {
+		t.Errorf("a project older than the reservation is not reached: %q, %v", project, err)
+	}
+}
+
 func TestParseRefTellsIdNameAndProject(t *testing.T) {
 	for ref, want := range map[Ref][3]string{
 		anID:                                {anID, "", ""},

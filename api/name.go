@@ -47,6 +47,19 @@ func CheckName(kind, name string) error {
 	return nil
 }
 
+// HostSuffix is the last label of the host names by which ssh_config blocks and host certificates call
+// containers: "web.switchyard", "web.shop.switchyard".
+const HostSuffix = "switchyard"
+
+// CheckNewName is CheckName for what is about to be made. It also refuses HostSuffix as a container's
+// and a project's name: "web.switchyard" is the container "web", and not one of a project "switchyard".
+func CheckNewName(kind, name string) error {
+	if name == HostSuffix {
+		return fmt.Errorf("the %s name %q is reserved for the host names of containers, such as \"web.%[2]s\": choose another", kind, name)
+	}
+	return CheckName(kind, name)
+}
+
 // ParseRef takes a ref apart. Exactly one of id and name is set; project is empty when the ref
 // does not name one.
 func ParseRef(ref Ref) (id ContainerID, name, project string, err error) {

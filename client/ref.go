@@ -23,9 +23,19 @@ func HostRef(host, project string) (api.Ref, error) {
 	return ref, nil
 }
 
-// trimSuffix takes off what makes a host name ours in a person's ssh_config and is no part of the
-// ref. There is nothing yet but the root's dot: any other suffix would hide the project of that name.
-func trimSuffix(host string) string { return strings.TrimSuffix(host, ".") }
+// trimSuffix takes off what makes a host name ours in a person's ssh_config and is no part of the ref:
+// the root's dot, and api.HostSuffix, which is no project's name.
+func trimSuffix(host string) string { return TrimSuffix(host, api.HostSuffix) }
+
+// TrimSuffix takes the suffix that a person has chosen for her ssh_config, one label without its dot, off
+// a host name. A name that does not end in it stays as it is.
+func TrimSuffix(host, suffix string) string {
+	host = strings.TrimSuffix(host, ".")
+	if n := len(host) - len(suffix) - 1; n >= 0 && host[n] == '.' && strings.EqualFold(host[n+1:], suffix) {
+		return host[:n]
+	}
+	return host
+}
 
 // SplitLogin takes "login@container" apart, at the last "@" as ssh does.
 func SplitLogin(s string) (login, container string) {

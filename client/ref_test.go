@@ -17,6 +17,12 @@ func TestHostRefReadsWhatSSHLeavesOfAName(t *testing.T) {
 		{"web", "shop", "web.shop"},
 		{"web.other", "shop", "web.other"},
 		{"Web.", "shop", "web.shop"},
+		{"web.switchyard", "", "web"},
+		{"web.switchyard", "shop", "web.shop"},
+		{"Web.Other.Switchyard.", "shop", "web.other"},
+		{"web.switchyard.switchyard", "", "web.switchyard"}, // a project older than the reservation
+		{"switchyard", "", "switchyard"},
+		{id + ".switchyard", "shop", id},
 		{id, "shop", id},
 		{"0198C7DE-93C1-7A43-8B4D-2F3FD3F0F6A5", "", id},
 	} {
@@ -24,9 +30,20 @@ func TestHostRefReadsWhatSSHLeavesOfAName(t *testing.T) {
 			t.Errorf("HostRef(%q, %q) is %q, %v; want %q", c.host, c.project, got, err, c.want)
 		}
 	}
-	for _, host := range []string{"", ".", "-x", "a b", "a..b", "a.b.c", "we\nb", "web;id"} {
+	for _, host := range []string{"", ".", "-x", "a b", "a..b", "a.b.c", ".switchyard", "a.b.c.switchyard", "webswitchyard.x.y", "we\nb", "web;id"} {
 		if got, err := HostRef(host, ""); err == nil {
 			t.Errorf("HostRef(%q) is %q, want an error", host, got)
+		}
+	}
+}
+
+func TestTrimSuffixTakesOneSuffixOff(t *testing.T) {
+	for _, c := range [][3]string{
+		{"web.prod", "prod", "web"}, {"WEB.Prod.", "prod", "WEB"}, {"web.prod.prod", "prod", "web.prod"}, {"web", "prod", "web"},
+		{"webprod", "prod", "webprod"}, {"prod", "prod", "prod"}, {".prod", "prod", ""}, {"", "prod", ""},
+	} {
+		if got := TrimSuffix(c[0], c[1]); got != c[2] {
+			t.Errorf("TrimSuffix(%q, %q) is %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
 }

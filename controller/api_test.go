@@ -239,6 +239,8 @@ func TestProjectsAreForTheirMembers(t *testing.T) {
 	w.project("shop", map[string]api.Role{"owner": api.Owner, "viewer": api.Viewer})
 	w.refused(409, api.CodeConflict, "POST", api.PathProjects, w.admin, api.CreateProject{Name: "shop"})
 	w.refused(400, api.CodeBadRequest, "POST", api.PathProjects, w.admin, api.CreateProject{Name: "a.b"})
+	w.refused(400, api.CodeBadRequest, "POST", api.PathProjects, w.admin, api.CreateProject{Name: api.HostSuffix})
+	w.refused(400, api.CodeBadRequest, "POST", api.PathContainers, w.admin, api.CreateContainer{Name: api.HostSuffix, Project: "shop"})
 	one := w.refused(404, api.CodeNotFound, "GET", api.PathProject("shop"), stranger, nil)
 	two := w.refused(404, api.CodeNotFound, "GET", api.PathProject("none"), stranger, nil)
 	if strings.ReplaceAll(one.Detail, "shop", "none") != two.Detail {

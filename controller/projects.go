@@ -32,7 +32,7 @@ func (c *Controller) createProject(x *call) error {
 	if err := x.decode(&req); err != nil {
 		return err
 	}
-	if err := api.CheckName("project", req.Name); err != nil {
+	if err := api.CheckNewName("project", req.Name); err != nil {
 		return badRequest("%v", err)
 	}
 	p := api.Project{

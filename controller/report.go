@@ -49,16 +49,14 @@ func (c *Controller) reportRunner(x *call) error {
 	})
 }
 
-// hostDomain is the domain under which generated ssh configurations name containers.
-const hostDomain = ".switchyard"
-
 // certify signs the host key in the record for every name that a user may call the container by.
 func (c *Controller) certify(v api.Container) (ca.Signed, error) {
 	key, _, err := ca.ParseHostKey(v.HostKey)
 	if err != nil {
 		return ca.Signed{}, err
 	}
+	const suffix = "." + api.HostSuffix
 	id, full := string(v.ID), qualified(v)
-	principals := []string{id, v.Name, full, id + hostDomain, v.Name + hostDomain, full + hostDomain}
+	principals := []string{id, v.Name, full, id + suffix, v.Name + suffix, full + suffix}
 	return c.cfg.Host.Sign(key, id, principals, time.Now())
 }

@@ -65,7 +65,7 @@ func checkLabels(labels map[string]string) error {
 }
 
 func checkContainer(r api.CreateContainer) error {
-	if err := api.CheckName("container", r.Name); err != nil {
+	if err := api.CheckNewName("container", r.Name); err != nil {
 		return err
 	}
 	if r.Project != "" {

@@ -184,7 +184,7 @@ func (c *Controller) createContainer(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if err := api.CheckName("container", in.Name); err != nil {
+	if err := api.CheckNewName("container", in.Name); err != nil {
 		refuse(w, api.NewProblem(400, api.CodeBadRequest, "Name", "%v", err))
 		return
 	}
