@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/cpu"
-
 	"switchyard/api"
 )
 
@@ -38,18 +36,20 @@ func (i Invocation) Argv() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, err := quoteOption(i.KnownHosts)
+	known, err := quoteOption(i.KnownHosts, runtime.GOOS)
 	if err != nil {
 		return nil, err
 	}
 	options, command := splitArgs(i.Args)
-	argv := []string{"ssh"}
-	argv = append(argv, fixedOptions(string(i.ContainerID), proxy, known)...)
+	id := string(i.ContainerID)
+	// The host's name is the container's id, whatever the user calls it: ControlPath and %h then
+	// tell containers of the same name in two projects or installations apart.
+	argv := append([]string{"ssh"}, arguments(required(proxy, id, option{"HostKeyAlias", id}, option{"UserKnownHostsFile", known}))...)
 	if i.Login != "" {
 		argv = append(argv, "-l", i.Login)
 	}
 	argv = append(argv, options...)
-	argv = append(argv, defaultOptions()...)
+	argv = append(argv, arguments(preferred())...)
 	argv = append(argv, i.Host)
 	if len(command) > 0 {
 		// Without it, ssh would look for more options in the command.
@@ -58,66 +58,13 @@ func (i Invocation) Argv() ([]string, error) {
 	return append(argv, command...), nil
 }
 
-// fixedOptions cannot be overridden.
-func fixedOptions(id, proxy, known string) []string {
-	return options(
-		"ProxyCommand="+proxy,
-		"ProxyUseFdpass=no",
-		// The host's name is the container's id, whatever the user calls it: ControlPath and %h then
-		// tell containers of the same name in two projects or installations apart.
-		"HostName="+id,
-		"HostKeyAlias="+id,
-		"UserKnownHostsFile="+known,
-		"GlobalKnownHostsFile=/dev/null",
-		"StrictHostKeyChecking=yes",
-		"VerifyHostKeyDNS=no",
-		"UpdateHostKeys=no", // the authority's line is all that the file is to hold
-		"CheckHostIP=no",
-		// The controller has authenticated the user by her token: no key of hers is offered to a
-		// container, no password asked for.
-		"PreferredAuthentications=none",
-		"PubkeyAuthentication=no",
-		"PasswordAuthentication=no",
-		"KbdInteractiveAuthentication=no",
-	)
-}
-
-// defaultOptions give way to the user's.
-func defaultOptions() []string {
-	if !hasAES() {
-		return nil
-	}
-	// OpenSSH before 10.0 prefers chacha20-poly1305, which costs twice where the processor has AES.
-	return options("Ciphers=^aes128-gcm@openssh.com")
-}
-
-func hasAES() bool { return cpu.X86.HasAES || cpu.ARM64.HasAES }
-
-func options(values ...string) []string {
-	var args []string
-	for _, v := range values {
-		args = append(args, "-o", v)
-	}
-	return args
-}
-
-// proxyCommand is a line for the user's shell, in which ssh expands % first. The container is named
-// by its id, so that it is the one that was asked about.
+// proxyCommand names the container by its id, so that it is the one that was asked about.
 func (i Invocation) proxyCommand(goos string) (string, error) {
 	words := append([]string{i.Self, "connect"}, i.HandOver...)
 	if i.Wait {
 		words = append(words, "--wait", "--wait-timeout", i.WaitLimit.String())
 	}
-	words = append(words, string(i.ContainerID))
-	var quoted []string
-	for _, w := range words {
-		q, err := quoteWord(w, goos)
-		if err != nil {
-			return "", err
-		}
-		quoted = append(quoted, strings.ReplaceAll(q, "%", "%%"))
-	}
-	return strings.Join(quoted, " "), nil
+	return commandLine(append(words, string(i.ContainerID)), goos)
 }
 
 // KnownHostsLine is the content of a known_hosts file that believes this host authority, for hosts that

@@ -52,11 +52,46 @@ func quoteWindows(s string) (string, error) {
 	return `"` + s + `"`, nil
 }
 
-// quoteOption quotes a path for an option of ssh that takes several, and expands % and ${} in them.
-func quoteOption(path string) (string, error) {
-	if strings.ContainsAny(path, "\x00\r\n") || strings.Contains(path, "${") {
-		return "", fmt.Errorf("the path %q cannot be given to ssh: set XDG_CONFIG_HOME to one without \"${\" and line breaks", path)
+// commandLine joins words to a line for whatever runs a ProxyCommand. ssh expands % in it first.
+func commandLine(words []string, goos string) (string, error) {
+	var quoted []string
+	for _, w := range words {
+		q, err := quoteWord(w, goos)
+		if err != nil {
+			return "", err
+		}
+		quoted = append(quoted, strings.ReplaceAll(q, "%", "%%"))
 	}
-	path = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(path)
-	return `"` + path + `"`, nil
+	return strings.Join(quoted, " "), nil
+}
+
+// argumentLine joins words to a line that ssh itself takes apart, for a KnownHostsCommand, and only then
+// expands % and ${} in.
+func argumentLine(words []string, goos string) (string, error) {
+	var quoted []string
+	for _, w := range words {
+		q, err := quoteOption(w, goos)
+		if err != nil {
+			return "", err
+		}
+		if strings.Trim(w, plain) == "" && w != "" {
+			q = w
+		}
+		quoted = append(quoted, q)
+	}
+	return strings.Join(quoted, " "), nil
+}
+
+// quoteOption quotes a word, mostly a path, for an option of ssh that takes several, and expands % and
+// ${} in them.
+func quoteOption(word, goos string) (string, error) {
+	if strings.ContainsAny(word, "\x00\r\n") || strings.Contains(word, "${") {
+		return "", fmt.Errorf("%q cannot be given to ssh: use a path, for the settings by XDG_CONFIG_HOME, that has neither \"${\" nor line breaks", word)
+	}
+	if goos == "windows" {
+		// Before OpenSSH 8.7 a backslash stood for itself: a slash is one to all of them.
+		word = strings.ReplaceAll(word, `\`, "/")
+	}
+	word = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(word)
+	return `"` + word + `"`, nil
 }

@@ -57,11 +57,11 @@ func TestLineBreaksAreGivenToNobody(t *testing.T) {
 		if _, err := quoteWord(s, "linux"); err == nil {
 			t.Errorf("quoted the word %q", s)
 		}
-		if _, err := quoteOption(s); err == nil {
+		if _, err := quoteOption(s, "linux"); err == nil {
 			t.Errorf("quoted the option %q", s)
 		}
 	}
-	if _, err := quoteOption("/a/${HOME}"); err == nil {
+	if _, err := quoteOption("/a/${HOME}", "linux"); err == nil {
 		t.Error("ssh would expand ${HOME}")
 	}
 }
