@@ -151,10 +151,7 @@ func unreadOutput(t *testing.T, e edge) {
 	c := e.ssh(t, fmt.Sprintf("head -c %d /dev/zero; echo $$ >/tmp/over; exit 4", size))
 	_, out := pipes(t, c)
 	bounded(t, c)
-	rig.Eventually(t, commandDeadline, func() (bool, string) {
-		r := e.box.Exec(t, "sh", "-c", "test -e /tmp/over && ! test -e /proc/$(cat /tmp/over)")
-		return r.ExitCode == 0, r.Stderr
-	})
+	e.expectGone(t, "/tmp/over")
 	n, err := io.Copy(io.Discard, out)
 	if code := exitCode(c); n != size || err != nil || code != 4 {
 		t.Errorf("%d bytes of %d, %v, exit code %d", n, size, err, code)
@@ -210,8 +207,5 @@ func goneReader(t *testing.T, e edge) {
 		t.Error(err)
 	}
 	exitCode(c)
-	rig.Eventually(t, commandDeadline, func() (bool, string) {
-		r := e.box.Exec(t, "sh", "-c", "! test -e /proc/$(cat /tmp/yes)")
-		return r.ExitCode == 0, "yes runs on"
-	})
+	e.expectGone(t, "/tmp/yes")
 }
