@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command switchyardd is the daemon: "controller" runs the API and the switchyard, "runner" the endpoint for
-// one container. Here are the command tree and the assembly of parts alone; what they do is in packages controller
+// one container. The latter starts this program once more inside containers, as "inside", which is for nobody else.
+// Here are the command tree and the assembly of parts alone; what they do is in packages controller
 // and runner and those below them.
 //
 // It exits with 0 after a stop in good order, among them SIGTERM and SIGINT, with 2 when the command line makes no
@@ -19,12 +20,17 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"switchyard/runner/inside"
 )
 
 // version is set by the linker (-X main.version=…).
 var version string
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == inside.Word {
+		os.Exit(inside.Run(os.Args[2:]))
+	}
 	tuneGC()
 	root := &cobra.Command{
 		Use:           "switchyardd",

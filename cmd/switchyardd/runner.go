@@ -21,7 +21,9 @@ import (
 	"switchyard/api"
 	"switchyard/runner"
 	"switchyard/runner/docker"
+	"switchyard/runner/helper"
 	"switchyard/runner/host"
+	"switchyard/sshd"
 	"switchyard/upgrade"
 )
 
@@ -30,7 +32,7 @@ type runnerOptions struct {
 	controller, ca     string
 	container, keyFile string
 	target, docker     string
-	exec               string
+	exec, helper       string
 	listen, advertise  string
 	node               string
 	grace, keepalive   time.Duration
@@ -74,6 +76,7 @@ func (o *runnerOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.target, "target", "docker", "what to serve: \"docker\", a container, or \"host\", this machine itself")
 	f.StringVar(&o.docker, "docker", "", "Docker's id or name of the container; the engine is DOCKER_HOST's")
 	f.StringVar(&o.exec, "exec", "auto", "how processes of a Docker container are started: \"runc\", by Docker's own runtime, \"docker\", by docker exec, or \"auto\", runc where it works")
+	f.StringVar(&o.helper, "helper", "", "static program that serves sftp and unix sockets inside containers (default: this program itself)")
 	f.StringVar(&o.listen, "listen", "", "address to listen on (default: this machine's on the route to the controller, any port)")
 	f.StringVar(&o.advertise, "advertise", "", "address that the controller dials, \"host\" or \"host:port\" (default: the one listened on)")
 	f.StringVar(&o.node, "node", node, "this machine's name")
@@ -156,24 +159,39 @@ func (o *runnerOptions) check() error {
 
 // setTarget makes the target and what the runner says of it.
 func (o *runnerOptions) setTarget(ctx context.Context, c *runner.Config) (closeTarget func(), err error) {
-	if o.target == "host" {
-		c.Target, c.Exec = host.New(host.Config{Name: o.node, Grace: o.grace, Log: c.Log}), "host"
-		return func() {}, nil
+	program := helper.New(o.helper)
+	if err := program.Check(); err != nil {
+		if o.helper != "" {
+			return nil, err
+		}
+		c.Log.WithError(err).Warn("sftp is only what the image has, and there are no unix sockets")
 	}
-	return o.setDocker(ctx, c)
+	if o.target == "host" {
+		t := host.New(host.Config{Name: o.node, Grace: o.grace, Log: c.Log, Helper: program})
+		c.Target, c.Exec, c.Subsystems = t, "host", map[string]sshd.StartFunc{"sftp": t.SFTP}
+		return func() { program.Close() }, nil
+	}
+	closeDocker, err := o.setDocker(ctx, c, program)
+	if err != nil {
+		return nil, err
+	}
+	return func() { closeDocker(); program.Close() }, nil
 }
 
-func (o *runnerOptions) setDocker(ctx context.Context, c *runner.Config) (closeTarget func(), err error) {
+func (o *runnerOptions) setDocker(ctx context.Context, c *runner.Config, program *helper.Program) (closeTarget func(), err error) {
 	engine, err := client.New(client.FromEnv, client.WithUserAgent("switchyardd"))
 	if err != nil {
 		return nil, fmt.Errorf("the Docker engine: %w", err)
 	}
-	t, err := docker.New(ctx, docker.Config{Client: engine, ContainerID: o.docker, Exec: docker.Exec(o.exec), Log: c.Log, Grace: o.grace})
+	t, err := docker.New(ctx, docker.Config{
+		Client: engine, ContainerID: o.docker, Exec: docker.Exec(o.exec), Log: c.Log, Grace: o.grace, Helper: program,
+	})
 	if err != nil {
 		engine.Close()
 		return nil, err
 	}
 	c.Target, c.Exec, c.DockerID = t, string(t.Exec()), t.Info().ID
+	c.Subsystems = map[string]sshd.StartFunc{"sftp": t.SFTP}
 	c.Follow = func(ctx context.Context) (*int, error) { return follow(ctx, t, c.Log) }
 	return func() { t.Close(); engine.Close() }, nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/sirupsen/logrus"
 
+	"switchyard/runner/helper"
 	"switchyard/runner/netns"
 	"switchyard/runner/proc"
 	"switchyard/runner/resolve"
@@ -54,6 +55,9 @@ type Config struct {
 	// Grace is the time between SIGHUP and SIGKILL when a session ends. Zero
 	// means five seconds.
 	Grace time.Duration
+	// Helper is the program that serves sftp and unix-domain sockets inside. It stays the caller's. Nil means
+	// that there is none, so both are only what the image has.
+	Helper *helper.Program
 }
 
 // Info is what a registration says of the container.
@@ -82,6 +86,7 @@ type Target struct {
 	// names resolves by the container's files, inside its network.
 	names *resolve.Resolver
 
+	helper   *helper.Program // nil: none
 	starter  starter
 	cleanups sync.WaitGroup // what ends failed starts in the background
 }
@@ -102,6 +107,7 @@ func New(ctx context.Context, config Config) (*Target, error) {
 		return nil, err
 	}
 	t := &Target{engine: config.Client, user: found.Config.User, imageEnv: found.Config.Env, log: config.Log, grace: config.Grace, name: config.Name}
+	t.helper = config.Helper
 	if found.HostConfig != nil {
 		t.groupAdd = found.HostConfig.GroupAdd
 	}

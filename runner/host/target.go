@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"switchyard/runner/child"
+	"switchyard/runner/helper"
 	"switchyard/sshd"
 )
 
@@ -24,6 +25,8 @@ type Config struct {
 	Grace time.Duration
 	// Log gets what goes wrong when nobody is there to be told. Nil: nowhere.
 	Log logrus.FieldLogger
+	// Helper is the program that serves sftp and unix-domain sockets. It stays the caller's. Nil: neither is served.
+	Helper *helper.Program
 }
 
 // Target is an sshd.Target for the machine itself.

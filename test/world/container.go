@@ -73,7 +73,7 @@ func (c *Container) StartRunner(tb testing.TB) {
 func (w *World) RunnerCommand(tb testing.TB, c *Container) *exec.Cmd {
 	tb.Helper()
 	args := []string{"runner", "--controller", w.URL, "--container", string(c.ID), "--key-file", c.KeyFile,
-		"--ca", filepath.Join(w.DataDir(), "tls-ca.crt")}
+		"--ca", filepath.Join(w.DataDir(), "tls-ca.crt"), "--helper", w.Bin.Helper}
 	cmd := w.command(w.Bin.Daemon)
 	if c.Container != nil {
 		args = append(args, "--docker", c.Container.ID)
