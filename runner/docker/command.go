@@ -48,6 +48,8 @@ func (t *Target) job(ctx context.Context, c sshd.Command, needsStop bool) (job, 
 	j := job{user: c.Account.User, args: shellCommand(c), env: environment(c), dir: "/", pty: c.Pty}
 	if gate := t.gateShell(ctx, c.Account.Shell); gate != "" {
 		j.args, j.stops = gated(gate, c.Account.Home, j.args, needsStop), needsStop
+	} else if !utf8.ValidString(c.Line) {
+		return job{}, fmt.Errorf("container %q has no /bin/sh, and without it a command must be UTF-8", t.name)
 	} else if info, err := t.ns.Stat(ctx, c.Account.Home); err == nil && info.IsDir() {
 		j.dir = c.Account.Home
 	}

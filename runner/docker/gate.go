@@ -38,9 +38,10 @@ const (
 	stop      = `kill -STOP $$; `
 	// become gets the command after the home.
 	become = `shift; %sexec "$@"`
-	// rawBecome is for a command line that JSON cannot carry, as which a command travels: the
-	// line comes as octal escapes. The full stop keeps its trailing newlines.
-	rawBecome = `set -- "$2" "$3" "$(printf "$4.")"; %sexec "$1" "$2" "${3%%.}"`
+	// rawBecome is for a command line that JSON cannot carry, as which a command travels: the line
+	// comes as formats of printf(1), one behind the other. The full stop at their end keeps its trailing
+	// newlines.
+	rawBecome = `set -- "$2" "$3" "$(%s)"; %sexec "$1" "$2" "${3%%.}"`
 )
 
 const (
@@ -76,8 +77,19 @@ func gated(shell, home string, command []string, stops bool) []string {
 	if utf8.ValidString(command[last]) {
 		return append([]string{shell, "-c", enterHome + fmt.Sprintf(become, held), "sh", home}, command...)
 	}
-	script := enterHome + fmt.Sprintf(rawBecome, held)
-	return []string{shell, "-c", script, "sh", home, command[0], command[1], octal(command[last])}
+	formats := printfFormats(command[last])
+	script := enterHome + fmt.Sprintf(rawBecome, printfs(len(formats)), held)
+	return append([]string{shell, "-c", script, "sh", home, command[0], command[1]}, formats...)
+}
+
+// printfs are the commands that print the formats, which are the script's arguments from the fourth on, and a
+// full stop.
+func printfs(formats int) string {
+	var commands []string
+	for i := range formats {
+		commands = append(commands, fmt.Sprintf(`printf "${%d}"`, 4+i))
+	}
+	return strings.Join(append(commands, "printf ."), "; ")
 }
 
 // isGated says whether a command is one that gated made.
@@ -85,14 +97,30 @@ func isGated(command []string) bool {
 	return slices.ContainsFunc(command, func(word string) bool { return strings.HasPrefix(word, enterHome) })
 }
 
-// octal writes a string as a format of printf(1) that means it.
-func octal(s string) string {
+// maxFormat is the longest format in bytes. It leaves room below the longest argument that a process can be
+// given, 128 KiB (MAX_ARG_STRLEN, execve(2)); a line grows to four times its length at worst.
+const maxFormat = 96 << 10
+
+// printfFormats writes a string as formats of printf(1) that together mean it.
+func printfFormats(s string) []string {
+	var formats []string
 	var b strings.Builder
 	for i := range len(s) {
-		fmt.Fprintf(&b, `\%03o`, s[i])
+		if b.Len() >= maxFormat {
+			formats = append(formats, b.String())
+			b.Reset()
+		}
+		if isPlain(s[i]) {
+			b.WriteByte(s[i])
+		} else {
+			fmt.Fprintf(&b, `\%03o`, s[i])
+		}
 	}
-	return b.String()
+	return append(formats, b.String())
 }
+
+// isPlain says whether a byte means itself wherever in a format it is: a minus sign in front would be an option.
+func isPlain(b byte) bool { return b >= ' ' && b <= '~' && b != '%' && b != '\\' && b != '-' }
 
 // errGateShut says that a process never came to its gate. It must not be left
 // so, since it would stop there as soon as it can, for ever.

@@ -7,6 +7,7 @@ package docker
 
 import (
 	"io"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,10 @@ func TestWithoutAGateItIsDoneAsWellAsCanBe(t *testing.T) {
 		got := w.run(t, sshd.Command{Account: root, Line: "x", Pty: &sshd.Pty{}}, "")
 		if got.stdout != "-c x\r\n" {
 			t.Errorf("on a terminal: %+v", got)
+		}
+		_, err := w.target.Start(t.Context(), sshd.Command{Account: root, Line: "\xff"})
+		if err == nil || !strings.Contains(err.Error(), "UTF-8") {
+			t.Errorf("a line that would arrive as another: %v", err)
 		}
 		w.nothingLeft(t)
 	})
@@ -102,5 +107,20 @@ func TestAnyLineIsEscapedForTheGate(t *testing.T) {
 	command = gated("/bin/sh", "/root", []string{"/bin/bash", "-l"}, false)
 	if got := strings.Join(command[3:], " "); got != "sh /root /bin/bash -l" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// One argument can have 128 KiB with its NUL (execve(2)), and a line of that length is longer once it is escaped.
+func TestALongLineIsEscapedInPieces(t *testing.T) {
+	line := strings.Repeat("\xff-1%", (128<<10-1)/4) + "\n\n"
+	command := gated("/bin/sh", "/", []string{"printf", "%s", line}, false)
+	for _, argument := range command {
+		if len(argument) >= 128<<10 {
+			t.Errorf("an argument has %d bytes", len(argument))
+		}
+	}
+	printed, err := exec.Command(command[0], command[1:]...).Output()
+	if err != nil || string(printed) != line {
+		t.Errorf("%d bytes of %d, or others, %v", len(printed), len(line), err)
 	}
 }
