@@ -190,7 +190,7 @@ func (x *transport) open(t *testing.T) *channel {
 // ask sends a request that must be accepted.
 func (ch *channel) ask(t *testing.T, name string, payload any) {
 	t.Helper()
-	ok, err := ch.SendRequest(name, true, gossh.Marshal(payload))
+	ok, err := ch.SendRequest(name, true, marshal(payload))
 	if !ok || err != nil {
 		t.Fatalf("the request %s: accepted %t, %v", name, ok, err)
 	}
@@ -254,6 +254,8 @@ func (ch *channel) ended(t *testing.T) (e ending) {
 	}
 	return e
 }
+
+func marshal(m any) []byte { return gossh.Marshal(m) }
 
 func mustUnmarshal[M any](t *testing.T, payload []byte) (m M) {
 	t.Helper()
