@@ -327,18 +327,21 @@ type mortal struct {
 
 func (m mortal) Ending() bool { m.asked.open(); return true }
 
+// A shell whose child was killed may exit before it is killed itself.
 func TestASessionThatDiesWithItsTargetIsToldWhy(t *testing.T) {
-	h := newHost(t)
-	target := mortal{h.target, newGate()}
-	h.cfg.Target = target
-	p := newScripted()
-	p.plays(h)
-	ch := execute(t, h.mustOpen(t, h.serve()), "x")
-	p.exits(Exit{Signal: "KILL"}, nil)
-	target.asked.wait(t)
-	h.cancel(errors.New(`container "web" has ended with exit code 3`))
-	told, _ := io.ReadAll(ch.Stderr())
-	if string(told) != "switchyard: container \"web\" has ended with exit code 3\n" {
-		t.Errorf("it is told %q", told)
+	for _, exit := range []Exit{{Signal: "KILL"}, {Code: 137}} {
+		h := newHost(t)
+		target := mortal{h.target, newGate()}
+		h.cfg.Target = target
+		p := newScripted()
+		p.plays(h)
+		ch := execute(t, h.mustOpen(t, h.serve()), "x")
+		p.exits(exit, nil)
+		target.asked.wait(t)
+		h.cancel(errors.New(`container "web" has ended with exit code 3`))
+		told, _ := io.ReadAll(ch.Stderr())
+		if string(told) != "switchyard: container \"web\" has ended with exit code 3\n" {
+			t.Errorf("%+v: it is told %q", exit, told)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -65,9 +66,16 @@ func (s *session) serveProcess(p Process) {
 // awaitEnd holds back the end of a session whose process died with its target, until the session has
 // been told so: whoever serves the target learns of it a little later.
 func (s *session) awaitEnd(exit Exit) {
-	if t, ok := s.c.cfg.Target.(Mortal); ok && exit.Signal == "KILL" && t.Ending() {
+	if t, ok := s.c.cfg.Target.(Mortal); ok && wasKilled(exit) && t.Ending() {
 		within(s.ctx.Done(), endNotice)
 	}
+}
+
+// wasKilled tells a death by SIGKILL, or the exit of a shell that has seen one: where all processes of a target
+// are killed at once, a shell may still be quick enough to exit with its child's status (POSIX XCU section
+// 2.8.2).
+func wasKilled(e Exit) bool {
+	return e.Signal == "KILL" || e.Signal == "" && e.Code == 128+int(syscall.SIGKILL)
 }
 
 // finish is the end of a channel: how the process ended, EOF, close (RFC 4254 sections 6.10 and 5.3).

@@ -33,7 +33,7 @@ type Target interface {
 // gone before anybody can say why.
 type Mortal interface {
 	// Ending tells, within some tenths of a second, whether the target has ended or is about to. It is
-	// asked when a process was killed by SIGKILL.
+	// asked when a process was killed by SIGKILL, or exited as a shell does whose child was.
 	Ending() bool
 }
 
