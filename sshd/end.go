@@ -39,6 +39,13 @@ func (c *connection) end(cause error) {
 	<-done
 }
 
+// isOver tells whether the connection is being ended, or has been. Its sessions are told so and then stopped.
+func (c *connection) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over != nil
+}
+
 func (c *connection) liveSessions() []*session {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -345,3 +345,21 @@ func TestASessionThatDiesWithItsTargetIsToldWhy(t *testing.T) {
 		}
 	}
 }
+
+// A start that fails because its target goes says nothing of its own behind the line that says so.
+func TestAStartThatFailsWhileTheServerEndsIsToldOnce(t *testing.T) {
+	h := newHost(t)
+	starting := newGate()
+	h.cfg.Subsystems = map[string]StartFunc{"slow": func(ctx context.Context, _ Command) (Process, error) {
+		starting.open()
+		<-ctx.Done()
+		return nil, errors.New("the target is no more")
+	}}
+	ch, _ := openChannel(t, h.mustOpen(t, h.serve()))
+	mustAccept(t, ch, "subsystem", subsystemMsg{"slow"})
+	starting.wait(t)
+	h.cancel(errors.New("the target has ended"))
+	if told, _ := io.ReadAll(ch.Stderr()); string(told) != "switchyard: the target has ended\n" {
+		t.Errorf("it is told %q", told)
+	}
+}

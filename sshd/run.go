@@ -25,7 +25,7 @@ func (s *session) run(start StartFunc, cmd Command) {
 	p, err := s.startProcess(start, cmd)
 	if err != nil {
 		s.log.WithError(err).Warn("starting the process")
-		s.tell("switchyard: " + oneLine(err.Error()))
+		s.tellFailedStart(err)
 		s.finish(exitOfStart(err), nil)
 		return
 	}
@@ -34,6 +34,16 @@ func (s *session) run(start StartFunc, cmd Command) {
 	stop := context.AfterFunc(s.ctx, end)
 	defer stop()
 	s.serveProcess(p)
+}
+
+// tellFailedStart says why there is no process, unless the session is told why the connection ends, of which a
+// start that fails meanwhile is only a consequence.
+func (s *session) tellFailedStart(err error) {
+	if s.c.isOver() {
+		<-s.ctx.Done()
+		return
+	}
+	s.tell("switchyard: " + oneLine(err.Error()))
 }
 
 func (s *session) startProcess(start StartFunc, cmd Command) (Process, error) {
