@@ -6,9 +6,16 @@
 package inside
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/signal"
 
+	"golang.org/x/sys/unix"
+
+	"switchyard/runner/inside/broker"
 	"switchyard/runner/inside/sftp"
 )
 
@@ -17,12 +24,14 @@ const Word = "inside"
 
 // What the program can be, its second argument.
 const (
-	SFTP = "sftp"
+	SFTP   = "sftp"
+	Broker = "broker"
 )
 
 // Descriptors that the program is started with, beside its standard three.
 const (
 	ProgramFD = 3 // the program itself
+	ControlFD = 4 // the broker's socket
 )
 
 // Arguments are the command line behind the program's name: as what it shall run, and for which account.
@@ -41,6 +50,8 @@ func Run(args []string) int {
 	switch as {
 	case SFTP:
 		err = sftp.Serve(os.Stdin, os.Stdout, sftp.Config{Home: home, User: user})
+	case Broker:
+		err = serveBroker()
 	default:
 		return fail("the runner asks for %q, which this version does not have", as)
 	}
@@ -48,6 +59,24 @@ func Run(args []string) int {
 		return fail("%s: %v", as, err)
 	}
 	return 0
+}
+
+// serveBroker serves the runner at the other end of ControlFD. A signal to end removes what was made, too.
+func serveBroker() error {
+	file := os.NewFile(ControlFD, "control")
+	conn, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		return err
+	}
+	control, ok := conn.(*net.UnixConn)
+	if !ok {
+		conn.Close()
+		return errors.New("the descriptor of the runner's is no unix-domain socket")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGHUP, unix.SIGTERM, unix.SIGINT)
+	defer stop()
+	return broker.Serve(ctx, control)
 }
 
 func fail(format string, args ...any) int {

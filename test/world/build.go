@@ -81,7 +81,9 @@ func buildHelper(path string) error {
 	return run(c)
 }
 
-func goBuild(args ...string) error { return run(exec.Command("go", append([]string{"build"}, args...)...)) }
+func goBuild(args ...string) error {
+	return run(exec.Command("go", append([]string{"build"}, args...)...))
+}
 
 func run(c *exec.Cmd) error {
 	if out, err := c.CombinedOutput(); err != nil {
