@@ -1,0 +1,46 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package clients
+
+import (
+	"os"
+	"testing"
+
+	"switchyard/test/rig"
+	"switchyard/test/world"
+)
+
+func TestMain(m *testing.M) {
+	code := rig.VerifyNoLeaks(m)
+	world.Cleanup()
+	os.Exit(code)
+}
+
+// suites are the clients, by the name of the package or of what they do.
+var suites = []struct {
+	name string
+	run  func(*testing.T, *fleet)
+}{
+	{"ssh", testSSH},
+	{"forwards", testForwards},
+	{"scp", testSCP},
+	{"sftp", testSFTP},
+	{"rsync", testRsync},
+	{"git", testGit},
+	{"sshfs", testSSHFS},
+	{"lftp", testLFTP},
+}
+
+func TestClients(t *testing.T) {
+	rig.NeedRoot(t)
+	rig.NeedDocker(t)
+	rig.NeedSSH(t)
+	f := newFleet(t)
+	for _, s := range suites {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.run(t, f)
+		})
+	}
+}
