@@ -13,14 +13,19 @@ import (
 	"path/filepath"
 )
 
+// KnownHostsPath is where the known_hosts file of the controller is, or would be.
+func (s Selected) KnownHostsPath(dir string) string {
+	if s.Name != "" {
+		return knownHosts(dir, s.Name)
+	}
+	digest := sha256.Sum256([]byte(s.URL))
+	return knownHosts(dir, ".url-"+hex.EncodeToString(digest[:8])) // no context's name begins with a dot
+}
+
 // WriteKnownHosts keeps line as the known_hosts file of the controller, and returns its path. The file
 // is left alone when it has this content already.
 func (s Selected) WriteKnownHosts(dir, line string) (string, error) {
-	path := knownHosts(dir, s.Name)
-	if s.Name == "" {
-		digest := sha256.Sum256([]byte(s.URL))
-		path = knownHosts(dir, ".url-"+hex.EncodeToString(digest[:8])) // no context's name begins with a dot
-	}
+	path := s.KnownHostsPath(dir)
 	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, []byte(line)) && checkDir(dir) == nil {
 		return path, nil
 	}

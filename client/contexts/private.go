@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"switchyard/client/wholefile"
 )
 
 // WritePrivate replaces the file at path as a whole, so that who reads it meanwhile sees the old
@@ -19,30 +21,7 @@ func WritePrivate(path string, content []byte) error {
 	if err := checkDir(dir); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("writing %q: %v", path, err)
-	}
-	defer os.Remove(f.Name()) // fails once it has been renamed, as it should
-	if err := fill(f, content); err != nil {
-		return fmt.Errorf("writing %q: %v", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("writing %q: %v", path, err)
-	}
-	return nil
-}
-
-// fill writes, syncs and closes f: a rename that survives a power cut must not name an empty file.
-func fill(f *os.File, content []byte) error {
-	_, err := f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	return err
+	return wholefile.Replace(path, content, nil)
 }
 
 // Secret is a place that a secret is to be written to. It is made before the secret is, so that none is
@@ -63,7 +42,7 @@ func NewSecret(path string) (Secret, error) {
 
 // Write writes the secret as one line and closes the file.
 func (s Secret) Write(secret string) error {
-	if err := fill(s.f, []byte(secret+"\n")); err != nil {
+	if err := wholefile.Fill(s.f, []byte(secret+"\n")); err != nil {
 		return fmt.Errorf("writing %q: %v", s.f.Name(), err)
 	}
 	return nil

@@ -23,14 +23,17 @@ func addPatience(cmd *cobra.Command, w *client.Patience) {
 }
 
 func (p *program) connect() *cobra.Command {
-	var patience client.Patience
+	var (
+		patience client.Patience
+		suffix   string
+	)
 	cmd := &cobra.Command{
 		Use:   "connect CONTAINER",
 		Short: "Join standard input and output to a container's SSH endpoint",
 		Long: `connect is what ssh runs as its ProxyCommand. It writes the bytes of SSH to standard output and
 nothing else; when it fails, it says why in one sentence on standard error.
 
-CONTAINER is an id, a name, or name.project. HTTPS_PROXY and NO_PROXY are heeded.
+CONTAINER is an id, a name, or name.project, with or without ".switchyard" behind it. HTTPS_PROXY and NO_PROXY are heeded.
 
 Exit codes: 0 the connection ended in good order, 1 it broke, 2 wrong usage, 3 the token is refused,
 4 not allowed, 5 no such container, 6 it has ended, 7 not now (queued, or too many), 8 the controller
@@ -38,9 +41,12 @@ is not reached or not trusted, 9 the container's runner is not reached.`,
 		Example:           "  ssh -o ProxyCommand='switchyard connect %h' root@web",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: p.completeContainers,
-		RunE:              func(cmd *cobra.Command, args []string) error { return p.runConnect(cmd, args[0], patience) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.runConnect(cmd, client.TrimSuffix(args[0], suffix), patience)
+		},
 	}
 	addPatience(cmd, &patience)
+	cmd.Flags().StringVar(&suffix, "suffix", "", "take this off the end of the name, too: the suffix of a block by config-ssh")
 	return cmd
 }
 

@@ -59,8 +59,20 @@ func (p *program) runLogin(cmd *cobra.Command, url, name, project string) error 
 	if err := file.Save(); err != nil {
 		return err
 	}
+	if err := p.renewKnownHosts(dir, ctx); err != nil {
+		return err
+	}
 	p.note("logged in to %s as %s, context %q", cfg.Endpoint, id.Whoami.User, ctx.Name)
 	return nil
+}
+
+// renewKnownHosts has an ssh that was configured for the context believe the authority that it has now.
+func (p *program) renewKnownHosts(dir string, c contexts.Context) error {
+	s := contexts.Selected{Context: c}
+	if _, err := os.Stat(s.KnownHostsPath(dir)); err != nil || c.HostCA == "" {
+		return nil
+	}
+	return p.keepKnownHosts(dir, s)
 }
 
 // newContext collects what is known before the controller is asked.

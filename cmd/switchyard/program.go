@@ -72,7 +72,7 @@ func (p *program) addCommands(root *cobra.Command) {
 		id       string
 		commands []*cobra.Command
 	}{
-		{"reach", []*cobra.Command{p.shell(), p.connect(), p.ls(), p.container(), p.session(), p.knownHosts()}},
+		{"reach", []*cobra.Command{p.shell(), p.connect(), p.ls(), p.container(), p.session(), p.configSSH(), p.knownHosts()}},
 		{"access", []*cobra.Command{p.login(), p.logout(), p.context(), p.whoami()}},
 		{"admin", []*cobra.Command{p.token(), p.user(), p.project(), p.settings()}},
 		{"", []*cobra.Command{p.version()}},

@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -95,7 +93,7 @@ func (p *program) prepare(ctx context.Context, inv *openssh.Invocation, patience
 		if inv.KnownHosts, err = p.writeKnownHosts(ctx, c, s); err != nil {
 			return err
 		}
-		inv.Self, err = os.Executable()
+		inv.Self, err = self()
 		return err
 	})
 }
@@ -122,43 +120,4 @@ func (p *program) writeKnownHosts(ctx context.Context, c *client.Controller, s c
 		return "", err
 	}
 	return s.WriteKnownHosts(dir, line)
-}
-
-// hostAuthority is the known_hosts line of the context's host authority, or of the controller's where
-// none is saved.
-func hostAuthority(ctx context.Context, c *client.Controller, s contexts.Selected, pattern string) (string, error) {
-	if s.HostCA == "" {
-		a, err := c.Authorities(ctx)
-		if err != nil {
-			return "", err
-		}
-		s.HostCA = a.Host
-	}
-	return openssh.KnownHostsLine(pattern, s.HostCA)
-}
-
-func (p *program) knownHosts() *cobra.Command {
-	return &cobra.Command{
-		Use:   "known-hosts [PATTERN...]",
-		Short: "Print the line for known_hosts that makes ssh verify containers",
-		Long: `known-hosts prints the line that makes ssh believe the host keys that the controller has certified, for
-those who write their own ssh_config. PATTERN says for which hosts, as in known_hosts; it is * when
-left out, which is right only for a file that is used for containers alone.`,
-		Example: "  switchyard known-hosts > ~/.ssh/known_hosts.switchyard",
-		RunE: func(cmd *cobra.Command, patterns []string) error {
-			if len(patterns) == 0 {
-				patterns = []string{"*"}
-			}
-			return p.with(func(c *client.Controller, s contexts.Selected) error {
-				for _, pattern := range patterns {
-					line, err := hostAuthority(cmd.Context(), c, s, pattern)
-					if err != nil {
-						return err
-					}
-					fmt.Fprint(p.out, line)
-				}
-				return nil
-			})
-		},
-	}
 }
