@@ -12,5 +12,6 @@
 //     id can pass to others before; but for ReapAtExit, where a session that another has replaced is told by its
 //     leader's start (package proc).
 //   - A process has one goroutine, which ends with the child. It outlives End only for a child that was
-//     detached on purpose.
+//     detached on purpose, or is kept; then each of its outputs has one more, which ends when nobody can write
+//     to it any more.
 package child

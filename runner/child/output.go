@@ -8,13 +8,14 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// maxRest bounds what finish takes out of a pipe or terminal: more than either can hold, less than a
+// maxRest bounds what end takes out of a pipe or terminal: more than either can hold, less than a
 // process that goes on writing for ever could fill.
 const maxRest = 4 * pipeSize
 
@@ -27,10 +28,12 @@ type output struct {
 	file *os.File
 	raw  syscall.RawConn
 
-	// mu orders reads. Read holds it over I/O; finish first makes that I/O return.
+	ending atomic.Bool // somebody ends it
+
+	// mu orders reads. Read holds it over I/O; end first makes that I/O return.
 	mu       sync.Mutex
 	finished bool
-	rest     []byte // what was in the pipe when finish closed it
+	rest     []byte // what was in the pipe at its end
 }
 
 func newOutput(f *os.File) (*output, error) {
@@ -50,7 +53,7 @@ func (o *output) Read(p []byte) (int, error) {
 	n, err := o.file.Read(p)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return o.readNow(p) // finish waits for the lock
+		return o.readNow(p) // end waits for the lock
 	case errors.Is(err, unix.EIO):
 		err = io.EOF // a terminal's way to say that its other side is closed, pty(7)
 	}
@@ -84,12 +87,44 @@ func (o *output) readNow(p []byte) (n int, err error) {
 // finish ends the output though somebody may still hold its other end, and closes it. What has been
 // written so far can be read after.
 func (o *output) finish() {
+	if o.end(true) {
+		o.file.Close()
+	}
+}
+
+// abort closes the output: whoever writes to it finds it broken, and nothing more can be read.
+func (o *output) abort() {
+	if o.end(false) {
+		o.file.Close()
+	}
+}
+
+// leave ends the output for its reader, as finish does, and takes from then on what is still written, for nobody, until
+// nobody holds the other end any more. A terminal that nobody has open is opened again perhaps, as long as its
+// leader, whose exit closes the channel, lives; nil is for pipes, and for terminals that have lost their leader.
+func (o *output) leave(leader <-chan struct{}) {
+	if o.end(true) {
+		go o.drain(leader)
+	}
+}
+
+// end ends the output for its reader, who can still read what is there if rest is set. It is false when that
+// was done before.
+func (o *output) end(rest bool) bool {
+	if !o.ending.CompareAndSwap(false, true) {
+		return false
+	}
 	o.file.SetReadDeadline(past)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.finished {
-		return
+	if rest {
+		o.takeRest()
 	}
+	o.finished = true
+	return true
+}
+
+func (o *output) takeRest() {
 	buf := make([]byte, 32<<10)
 	for len(o.rest) < maxRest {
 		n, err := o.readNow(buf)
@@ -98,6 +133,37 @@ func (o *output) finish() {
 		}
 		o.rest = append(o.rest, buf[:n]...)
 	}
-	o.finished = true
-	o.file.Close()
+}
+
+// reopenPause is how often a terminal that nobody has open is looked at.
+const reopenPause = time.Second
+
+func (o *output) drain(leader <-chan struct{}) {
+	defer o.file.Close()
+	o.file.SetReadDeadline(time.Time{})
+	buf := make([]byte, 4<<10)
+	for {
+		_, err := o.file.Read(buf)
+		switch {
+		case err == nil:
+		case errors.Is(err, unix.EIO) && leader != nil:
+			if exited(leader, reopenPause) {
+				leader = nil
+			}
+		default:
+			return
+		}
+	}
+}
+
+// exited waits for a while, and tells whether the channel was closed.
+func exited(leader <-chan struct{}, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-leader:
+		return true
+	case <-timer.C:
+		return false
+	}
 }

@@ -15,13 +15,18 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"switchyard/runner/proc"
+	"switchyard/runner/sessions"
 	"switchyard/runner/tty"
 	"switchyard/sshd"
 )
 
 // Config says what becomes of a process in the end. The zero value works.
 type Config struct {
-	// Grace is how long a session's processes have between SIGHUP and SIGKILL. Zero or less: none.
+	// Session keeps account of the process, and ends it by its policy. Nil: nobody does, and it is ended as the
+	// policy sessions.HangUp says.
+	Session *sessions.Session
+	// Grace is how long a session's processes have between SIGHUP and SIGKILL, where there is no Session to say so.
+	// Zero or less: none.
 	Grace time.Duration
 	// Log gets what goes wrong when nobody is there to be told. Nil: nowhere.
 	Log logrus.FieldLogger
@@ -48,10 +53,13 @@ type Process struct {
 	ended chan struct{} // closed when End has done its work
 }
 
-var _ sshd.Process = (*Process)(nil)
+var (
+	_ sshd.Process      = (*Process)(nil)
+	_ sshd.StdoutCloser = (*Process)(nil)
+)
 
-// New takes over a child that leads its session, and our ends of its input and output. On failure the child has
-// been killed, and everything closed.
+// New takes over a child that leads its session, our ends of its input and output, and the account of its session. On
+// failure the child has been killed, and everything closed.
 func New(pid int, io *Stdio, c Config) (*Process, error) {
 	io.CloseChild()
 	p, err := newProcess(pid, io, c.withDefaults())
@@ -59,7 +67,13 @@ func New(pid int, io *Stdio, c Config) (*Process, error) {
 		io.Close()
 		syscall.Kill(pid, syscall.SIGKILL)
 		c.withDefaults().Reap(pid)
+		if c.Session != nil {
+			c.Session.Failed()
+		}
 		return nil, err
+	}
+	if c.Session != nil {
+		c.Session.Started(p.leader)
 	}
 	go p.watch()
 	return p, nil
@@ -144,7 +158,7 @@ func (p *Process) Signal(name string) error {
 func (p *Process) watch() {
 	defer close(p.exited)
 	if p.stdin.terminal {
-		defer p.stdout.finish()
+		defer p.endTerminal()
 	}
 	if p.exitErr = p.leader.Wait(context.Background()); p.exitErr != nil {
 		return
@@ -156,7 +170,27 @@ func (p *Process) watch() {
 	}
 }
 
-// Wait fails only for a process that End has left running because it ignores SIGHUP.
+// endTerminal ends a terminal's output with its leader. Where what the leader left is kept, so is the terminal.
+func (p *Process) endTerminal() {
+	if p.keeps() {
+		p.stdout.leave(nil)
+	} else {
+		p.stdout.finish()
+	}
+}
+
+func (p *Process) keeps() bool { return p.cfg.Session != nil && p.cfg.Session.Keeps() }
+
+// CloseStdout implements sshd.StdoutCloser.
+func (p *Process) CloseStdout() error {
+	if p.stdin.terminal {
+		return errors.New("the process has a terminal")
+	}
+	p.stdout.abort()
+	return nil
+}
+
+// Wait fails only for a process that End has left running.
 func (p *Process) Wait() (sshd.Exit, error) {
 	select {
 	case <-p.exited:
@@ -167,6 +201,9 @@ func (p *Process) Wait() (sshd.Exit, error) {
 	case <-p.exited:
 		return p.exit, p.exitErr
 	default:
+		if p.cfg.Session != nil {
+			return sshd.Exit{}, p.cfg.Session.Goes()
+		}
 		return sshd.Exit{}, sshd.ErrDetached
 	}
 }
@@ -174,7 +211,7 @@ func (p *Process) Wait() (sshd.Exit, error) {
 func (p *Process) End() {
 	p.end.Do(func() {
 		defer close(p.ended)
-		if err := p.leader.End(max(p.cfg.Grace, 0)); err != nil {
+		if err := p.endSession(); err != nil {
 			p.cfg.Log.WithError(err).Warn("ending a session's processes")
 		}
 		p.closeStdio()
@@ -186,12 +223,30 @@ func (p *Process) End() {
 	})
 }
 
-func (p *Process) closeStdio() {
-	p.stdout.finish()
-	if p.stderr != nil {
-		p.stderr.finish()
+func (p *Process) endSession() error {
+	if p.cfg.Session != nil {
+		return p.cfg.Session.End(p.leader)
 	}
-	p.stdin.file.Close()
+	return p.leader.End(max(p.cfg.Grace, 0))
+}
+
+// closeStdio closes our ends. Of processes that are kept it leaves the outputs open, and a terminal: what they write goes
+// nowhere, but neither stops nor kills them. Their input ends, as with OpenSSH's server when a connection is lost.
+func (p *Process) closeStdio() {
+	if !p.stdin.terminal || !p.keeps() {
+		defer p.stdin.file.Close()
+	}
+	for _, o := range []*output{p.stdout, p.stderr} {
+		switch {
+		case o == nil:
+		case !p.keeps():
+			o.finish()
+		case p.stdin.terminal:
+			o.leave(p.exited)
+		default:
+			o.leave(nil)
+		}
+	}
 }
 
 // release gives back what the child holds, once it has exited.

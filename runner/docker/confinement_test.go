@@ -28,6 +28,19 @@ const whatConfines = `grep -E '^(Umask|Uid|Gid|Groups|SigBlk|SigIgn|Cap|NoNewPri
 // ofTheGate are variables that a shell which ran another may set, or that tell how often.
 var ofTheGate = regexp.MustCompile(`(?m)^(_|SHLVL|PWD|OLDPWD|HOME|USER|LOGNAME|SHELL)=.*\n`)
 
+// ofTheSession is the last part of a process's path in one hierarchy of cgroups.
+var ofTheSession = regexp.MustCompile(`(?m)^(\d+:.*)/switchyard-session-[0-9-]+$`)
+
+// inTheContainersCgroup takes off a session's cgroup, which a process of a user's is in, in one hierarchy and no other.
+func inTheContainersCgroup(t *testing.T, output string) string {
+	t.Helper()
+	if n := len(ofTheSession.FindAllString(output, -1)); n != 1 {
+		t.Errorf("it is in cgroups of sessions in %d hierarchies:\n%s", n, output)
+	}
+	output = ofTheSession.ReplaceAllString(output, "$1")
+	return regexp.MustCompile(`(?m)^0::$`).ReplaceAllString(output, "0::/") // seen from a cgroup namespace of the container's
+}
+
 func adjusted(adjust func(*container.Config, *container.HostConfig)) rig.ContainerSpec {
 	return rig.ContainerSpec{Adjust: func(o *client.ContainerCreateOptions) { adjust(o.Config, o.HostConfig) }}
 }
@@ -68,7 +81,7 @@ func TestTheRuntimesProcessesAreConfinedAsDockersAre(t *testing.T) {
 				account := w.account(t, login)
 				want := w.ExecWith(t, client.ExecCreateOptions{User: account.User, Cmd: []string{"/bin/sh", "-c", whatConfines}}, nil).Stdout
 				account.Shell = "/bin/sh"
-				got := w.run(t, sshd.Command{Account: account, Line: whatConfines}, "").stdout
+				got := inTheContainersCgroup(t, w.run(t, sshd.Command{Account: account, Line: whatConfines}, "").stdout)
 				got, want = ofTheGate.ReplaceAllString(got, ""), ofTheGate.ReplaceAllString(want, "")
 				if got != want || !strings.Contains(got, "CapBnd") {
 					t.Errorf("login %q: by the runtime\n%s\nby docker exec\n%s", login, got, want)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"switchyard/runner/sessions"
 	"switchyard/sshd"
 )
 
@@ -53,17 +54,30 @@ func (t engineExec) launch(ctx context.Context, j job) (*process, error) {
 	if err != nil {
 		return nil, t.failExec("starting a process", err)
 	}
-	attached, err := t.engine.ExecAttach(ctx, created.ID, attachOptions(j.pty))
+	s := t.sessions.Begin("docker")
+	s.SetInstance(created.ID)
+	p, err := t.attach(ctx, created.ID, s, j.pty)
 	if err != nil {
-		t.cleanups.Go(func() { t.abandon(created.ID) })
+		s.Failed()
 		return nil, t.failExec("starting a process", err)
 	}
-	p := t.newProcess(created.ID, attached.HijackedResponse, j.pty != nil)
+	go p.follow()
+	return p, nil
+}
+
+// attach starts an instance and takes hold of its process.
+func (t engineExec) attach(ctx context.Context, id string, s *sessions.Session, pty *sshd.Pty) (*process, error) {
+	attached, err := t.engine.ExecAttach(ctx, id, attachOptions(pty))
+	if err != nil {
+		t.cleanups.Go(func() { t.abandon(id) })
+		return nil, err
+	}
+	p := t.newProcess(id, attached.HijackedResponse, pty != nil)
+	p.session = s
 	p.leader, err = t.findLeader(ctx, p.id, p.drained)
 	if err != nil {
-		return nil, t.failExec("starting a process", p.notStarted(ctx, err))
+		return nil, p.notStarted(ctx, err)
 	}
-	go p.follow()
 	return p, nil
 }
 

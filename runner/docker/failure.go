@@ -39,7 +39,7 @@ func (t *Target) fail(doing string, err error) error {
 // failExec is fail for what the engine refused; it looks why.
 func (t *Target) failExec(doing string, err error) error {
 	if t.paused() {
-		return fmt.Errorf("container %q is paused: unpause it first", t.name)
+		return fmt.Errorf("container %q is paused: docker unpause %s", t.name, t.info.Name)
 	}
 	return t.fail(doing, err)
 }

@@ -149,7 +149,7 @@ func TestAPausedContainerSaysSo(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := w.target.Start(ctx, sshd.Command{Account: root, Line: "true"})
-		mustSay(t, err, "is paused: unpause it first")
+		mustSay(t, err, "is paused: docker unpause")
 		if _, err := cli.ContainerUnpause(ctx, w.ID, client.ContainerUnpauseOptions{}); err != nil {
 			t.Fatal(err)
 		}

@@ -167,15 +167,18 @@ func isAtGate(pid int) bool {
 // prepare sets up a process that has just been started, and lets it go.
 func (p *process) prepare(ctx context.Context, j job) error {
 	if p.leader == nil {
-		return nil // it has ended already
+		p.session.Gone()
+		return nil
 	}
 	stopped := false
 	if j.stops {
 		var err error
 		if stopped, err = p.target.awaitGate(ctx, p.leader.PID()); err != nil {
+			p.session.Started(p.leader) // for its end
 			return err
 		}
 	}
+	p.session.Started(p.leader)
 	if j.pty != nil {
 		if err := p.takeTerminal(j.pty); err != nil {
 			return err

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/runner/proc"
+	"switchyard/runner/sessions"
 	"switchyard/sshd"
 )
 
@@ -40,6 +41,7 @@ type process struct {
 	id         string // the exec instance's
 	log        logrus.FieldLogger
 	connection client.HijackedResponse
+	session    *sessions.Session
 	leader     *proc.Leader // nil when it had ended before it could be held
 	master     *os.File     // the terminal's; nil without one
 
@@ -96,7 +98,7 @@ func (p *process) follow() {
 	defer close(p.exited)
 	if p.leader != nil {
 		if p.leader.Wait(context.Background()) != nil {
-			p.err = sshd.ErrDetached // End has let it go
+			p.err = p.session.Goes() // End has let it go
 			return
 		}
 	}
@@ -153,7 +155,7 @@ func (p *process) end() {
 		s.discard()
 	}
 	if p.leader != nil {
-		if err := p.leader.End(p.target.grace); err != nil {
+		if err := p.session.End(p.leader); err != nil {
 			p.log.WithError(err).Warn("ending a session")
 		}
 	}

@@ -41,6 +41,8 @@ func (t *Target) Start(ctx context.Context, c sshd.Command) (sshd.Process, error
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := t.unlessPaused(ctx)
+	defer stop()
 	return t.starter.start(ctx, j)
 }
 
@@ -62,7 +64,7 @@ func (t *Target) setStarter(ctx context.Context, wanted Exec) error {
 	default:
 		return fmt.Errorf("processes are started by auto, docker or runc, and not by %q", wanted)
 	}
-	runtime, err := runc.Open(ctx, runc.Config{ContainerID: t.info.ID, PID: t.main.PID(), Log: t.log, Grace: t.grace})
+	runtime, err := runc.Open(ctx, runc.Config{ContainerID: t.info.ID, PID: t.main.PID(), Log: t.log, Sessions: t.sessions})
 	switch {
 	case err == nil && t.ns.Alive():
 		t.starter = runtimeExec{t, runtime}

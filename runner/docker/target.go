@@ -22,6 +22,7 @@ import (
 	"switchyard/runner/netns"
 	"switchyard/runner/proc"
 	"switchyard/runner/resolve"
+	"switchyard/runner/sessions"
 	"switchyard/sshd"
 )
 
@@ -55,6 +56,11 @@ type Config struct {
 	// Grace is the time between SIGHUP and SIGKILL when a session ends. Zero
 	// means five seconds.
 	Grace time.Duration
+	// OnEnd is what becomes of a session's processes when it ends. Empty means
+	// sessions.HangUp.
+	OnEnd sessions.Policy
+	// Observe is told of each start of a process. Nil means nobody.
+	Observe func(sessions.Start)
 	// Helper is the program that serves sftp and unix-domain sockets inside. It stays the caller's. Nil means
 	// that there is none, so both are only what the image has.
 	Helper *helper.Program
@@ -87,6 +93,7 @@ type Target struct {
 	names *resolve.Resolver
 
 	helper   *helper.Program // nil: none
+	sessions *sessions.Keeper
 	starter  starter
 	cleanups sync.WaitGroup // what ends failed starts in the background
 }
@@ -117,7 +124,9 @@ func New(ctx context.Context, config Config) (*Target, error) {
 		return nil, err
 	}
 	t.names = &resolve.Resolver{ReadFile: t.ns.ReadFile, Dial: t.ns.DialContext}
+	t.openSessions(config)
 	if err := t.setStarter(ctx, config.Exec); err != nil {
+		t.sessions.Close()
 		t.release()
 		return nil, err
 	}
@@ -143,6 +152,16 @@ func (t *Target) setDefaults() {
 	t.gateWait = defaultGateWait
 	t.log = t.log.WithField("container", t.info.ID)
 }
+
+func (t *Target) openSessions(c Config) {
+	t.sessions = sessions.Open(sessions.Config{
+		ContainerID: t.info.ID, PID: t.main.PID(), OnEnd: c.OnEnd, Grace: t.grace, Log: t.log,
+		Abandon: t.abandon, Observe: c.Observe,
+	})
+}
+
+// Sessions counts the sessions and their processes.
+func (t *Target) Sessions() sessions.Counts { return t.sessions.Counts() }
 
 // hold takes hold of the container's main process.
 func (t *Target) hold(pid int) error {
@@ -178,6 +197,7 @@ func (t *Target) Info() Info { return t.info }
 func (t *Target) Close() error {
 	t.cleanups.Wait()
 	t.starter.close()
+	t.sessions.Close()
 	return t.release()
 }
 

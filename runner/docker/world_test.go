@@ -54,7 +54,7 @@ func open(t testing.TB, by Exec, spec rig.ContainerSpec) *world {
 // withEngine is the same target on another engine, which starts its processes.
 func (w *world) withEngine(engine Engine) *Target {
 	t := w.target
-	other := &Target{engine: engine, info: t.info, name: t.name, log: t.log, grace: t.grace, gateWait: t.gateWait, ns: t.ns, main: t.main}
+	other := &Target{engine: engine, info: t.info, name: t.name, log: t.log, grace: t.grace, gateWait: t.gateWait, ns: t.ns, main: t.main, sessions: t.sessions}
 	other.starter = engineExec{other}
 	return other
 }

@@ -4,7 +4,6 @@
 package proc
 
 import (
-	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,41 +31,29 @@ const (
 //
 // It returns within twice the grace and some seconds. The error says that processes are left that could
 // not be killed, or that /proc could not be read. It may be called repeatedly, and after the leader's exit.
-func (l *Leader) End(grace time.Duration) error {
+func (l *Leader) End(grace time.Duration) error { return l.EndIn(grace, nil) }
+
+// EndIn is End with a box, which may be nil: see Session.End.
+func (l *Leader) EndIn(grace time.Duration, box Box) error {
 	if l.Exited() {
 		if done, err := l.settle(time.Now().Add(grace)); done || err != nil {
 			return err
 		}
 	}
-	if done, err := l.hangUp(time.Now().Add(grace)); done || err != nil {
-		return err
-	}
-	for range killRounds {
-		left, err := l.remaining()
-		if err != nil || len(left) == 0 {
-			return err
-		}
-		left.signal(unix.SIGKILL)
-		ended := left.wait(time.Now().Add(killWait))
-		left.close()
-		if !ended {
-			break
-		}
-	}
-	return fmt.Errorf("ending session %d: processes of it are left after SIGKILL", l.pid)
+	return l.Session.End(grace, box)
 }
 
 // settle waits until nothing is left that End would have to end, and tells whether that came by the
 // deadline.
-func (l *Leader) settle(deadline time.Time) (done bool, err error) {
+func (s *Session) settle(deadline time.Time) (done bool, err error) {
 	for pause := settlePause; ; pause = min(2*pause, settleMaxPause) {
-		left, err := l.remaining()
+		left, err := s.remaining()
 		left.close()
 		if err != nil || len(left) == 0 {
 			return true, err
 		}
-		if l.testOnlySettling != nil {
-			l.testOnlySettling()
+		if s.testOnlySettling != nil {
+			s.testOnlySettling()
 		}
 		rest := time.Until(deadline)
 		if rest <= 0 {
@@ -78,9 +65,9 @@ func (l *Leader) settle(deadline time.Time) (done bool, err error) {
 
 // hangUp sends SIGHUP, round by round, since a process may start another before it goes. It tells
 // whether none is left by the deadline.
-func (l *Leader) hangUp(deadline time.Time) (done bool, err error) {
+func (s *Session) hangUp(deadline time.Time) (done bool, err error) {
 	for {
-		left, err := l.remaining()
+		left, err := s.remaining()
 		if err != nil || len(left) == 0 {
 			return true, err
 		}
@@ -93,8 +80,22 @@ func (l *Leader) hangUp(deadline time.Time) (done bool, err error) {
 	}
 }
 
+// kill sends SIGKILL to those that are left, which the caller closes.
+func (s *Session) kill(box Box) (members, error) {
+	if box != nil {
+		box.Freeze()
+		defer box.Thaw() // a frozen process does not die
+	}
+	left, err := s.remaining()
+	if err != nil {
+		return nil, err
+	}
+	left.signal(unix.SIGKILL)
+	return left, nil
+}
+
 // remaining finds the processes that End has to end.
-func (l *Leader) remaining() (members, error) {
-	all, err := l.members()
+func (s *Session) remaining() (members, error) {
+	all, err := s.members()
 	return all.leave(), err
 }

@@ -157,7 +157,7 @@ func TestEndEndsASessionOnATerminal(t *testing.T) {
 func TestEndLeavesAPidThatHasPassedToSomebodyElse(t *testing.T) {
 	s := start(t, "echo ready; "+answers)
 	s.expect("ready")
-	stale := &Leader{pid: s.PID(), start: s.start - 1, fd: s.fd}
+	stale := &Leader{Session: Session{pid: s.PID(), start: s.start - 1}, fd: s.fd}
 	if err := stale.End(0); err != nil {
 		t.Fatal(err)
 	}

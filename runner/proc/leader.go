@@ -22,9 +22,8 @@ const reapWait = 2 * time.Second
 
 // Leader is a process that leads a session. All methods may be called concurrently.
 type Leader struct {
-	pid   int
-	start uint64 // with the pid, this tells the process from a later one
-	fd    *pidfd
+	Session
+	fd *pidfd
 
 	exited  chan struct{} // closed when it has exited
 	settled chan struct{} // closed when no more will be learned of it; ends the goroutine
@@ -32,8 +31,6 @@ type Leader struct {
 	mu     sync.Mutex // guards status and known
 	status syscall.WaitStatus
 	known  bool
-
-	testOnlySettling func() // called after each look of settle that found something
 }
 
 // Open takes hold of the session leader with this pid. The error matches os.ErrProcessDone when there
@@ -51,7 +48,7 @@ func Open(pid int) (*Leader, error) {
 		fd.close()
 		return nil, fmt.Errorf("opening session %d: %w", pid, err)
 	}
-	l := &Leader{pid: pid, start: s.start, fd: fd, exited: make(chan struct{}), settled: make(chan struct{})}
+	l := &Leader{Session: Session{pid: pid, start: s.start}, fd: fd, exited: make(chan struct{}), settled: make(chan struct{})}
 	go l.watch()
 	return l, nil
 }
@@ -80,6 +77,10 @@ func (l *Leader) learn(ws syscall.WaitStatus, known bool) {
 
 // PID returns the leader's pid. It means this process only until Wait returns.
 func (l *Leader) PID() int { return l.pid }
+
+// Start is when the leader started, in clock ticks after boot. With the pid it tells the leader from every other
+// process since.
+func (l *Leader) Start() uint64 { return l.start }
 
 // Wait waits until the leader has exited, whether or not its parent has collected it. It fails when
 // ctx ends first, with its cause, or with os.ErrClosed when the Leader is closed first.

@@ -23,21 +23,21 @@ type member struct {
 type members []member
 
 // members finds the live processes of the session, in /proc. The caller closes them.
-func (l *Leader) members() (members, error) {
-	if l.replaced() {
+func (s *Session) members() (members, error) {
+	if s.replaced() {
 		return nil, nil
 	}
 	pids, err := pids()
 	if err != nil {
-		return nil, fmt.Errorf("looking for the processes of session %d: %w", l.pid, err)
+		return nil, fmt.Errorf("looking for the processes of session %d: %w", s.pid, err)
 	}
 	var found members
 	for _, pid := range pids {
 		// Asking for the session first spares us opening two files for each process of the machine.
-		if sid, err := unix.Getsid(pid); err != nil || sid != l.pid {
+		if sid, err := unix.Getsid(pid); err != nil || sid != s.pid {
 			continue
 		}
-		m, ok, err := l.member(pid)
+		m, ok, err := s.member(pid)
 		if err != nil {
 			found.close()
 			return nil, err
@@ -51,14 +51,14 @@ func (l *Leader) members() (members, error) {
 
 // replaced tells whether the leader's pid now belongs to somebody else. The kernel does not reuse a
 // pid while it is a session's id, so our session has ended then.
-func (l *Leader) replaced() bool {
-	s, err := readStat(l.pid)
-	return err == nil && s.start != l.start
+func (s *Session) replaced() bool {
+	now, err := readStat(s.pid)
+	return err == nil && now.start != s.start
 }
 
 // member takes hold of a process if it is alive and belongs to the session. The order matters: see
 // the package comment.
-func (l *Leader) member(pid int) (m member, ok bool, err error) {
+func (s *Session) member(pid int) (m member, ok bool, err error) {
 	fd, err := openPidfd(pid)
 	if errors.Is(err, os.ErrProcessDone) {
 		return m, false, nil
@@ -66,12 +66,12 @@ func (l *Leader) member(pid int) (m member, ok bool, err error) {
 	if err != nil {
 		return m, false, err
 	}
-	s, err := readStat(pid)
-	if err != nil || s.session != l.pid || s.dead() {
+	st, err := readStat(pid)
+	if err != nil || st.session != s.pid || st.dead() || s.only != nil && !s.only(pid) {
 		fd.close()
 		return m, false, nil
 	}
-	return member{pid: pid, group: s.group, fd: fd}, true, nil
+	return member{pid: pid, group: st.group, fd: fd}, true, nil
 }
 
 // leave drops those that have been detached from the session on purpose, by ignoring SIGHUP.

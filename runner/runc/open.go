@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/runner/child"
+	"switchyard/runner/sessions"
 )
 
 // stateWait bounds the question to the runtime for the container's state.
@@ -34,8 +37,8 @@ type Config struct {
 	PID int
 	// Log gets what goes wrong behind a user's back. Nil means nobody.
 	Log logrus.FieldLogger
-	// Grace is the time between SIGHUP and SIGKILL when a session ends. Zero means none.
-	Grace time.Duration
+	// Sessions keeps account of the processes, and ends them. Required.
+	Sessions *sessions.Keeper
 }
 
 // Runtime starts processes in one container. Its methods may be called concurrently.
@@ -43,6 +46,7 @@ type Runtime struct {
 	cfg     Config
 	binary  string   // the runtime's program
 	options []string // before its command
+	cgroups bool     // it can start a process in a cgroup below the container's
 	process template
 	files   *workspace
 	starts  sync.WaitGroup
@@ -97,6 +101,7 @@ func (r *Runtime) use(ctx context.Context, s *shim) (err error) {
 	if err != nil {
 		return err
 	}
+	r.cgroups = r.knows(ctx, "--cgroup")
 	if r.process, err = readTemplate(filepath.Join(state.Bundle, "config.json")); err != nil {
 		return err
 	}
@@ -139,6 +144,16 @@ func (r *Runtime) state(ctx context.Context) (state, error) {
 		return s, fmt.Errorf("%s knows another main process of the container, %d", r.Name(), s.PID)
 	}
 	return s, nil
+}
+
+// knows tells whether the runtime's exec has a flag; --cgroup came with runc 1.1.
+func (r *Runtime) knows(ctx context.Context, flag string) bool {
+	ctx, cancel := context.WithTimeout(ctx, stateWait)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.binary, "exec", "--help")
+	cmd.Env, cmd.Dir = environment(), "/"
+	help, err := cmd.CombinedOutput()
+	return err == nil && slices.Contains(strings.FieldsFunc(string(help), func(c rune) bool { return strings.ContainsRune(" ,=\n\t", c) }), flag)
 }
 
 // environment is what the runtime itself gets.

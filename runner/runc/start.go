@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/runner/child"
+	"switchyard/runner/sessions"
 )
 
 // startWait bounds one call of the runtime to start a process. It takes some tens of milliseconds; in a container that
@@ -65,45 +66,58 @@ func (r *Runtime) start(c Command) (*child.Process, error) {
 	if err := os.WriteFile(files.process(), description, 0o600); err != nil {
 		return nil, err
 	}
-	if c.Pty != nil {
-		return r.startOnTerminal(files, c)
-	}
-	return r.startOnPipes(files, c)
-}
-
-func (r *Runtime) startOnPipes(files call, c Command) (*child.Process, error) {
-	io, err := child.OpenPipes()
+	s := r.cfg.Sessions.Begin("runc")
+	pid, io, err := r.launch(files, c, r.cgroup(s))
 	if err != nil {
+		s.Failed()
 		return nil, err
 	}
+	return r.hold(pid, io, s)
+}
+
+// cgroup is the flag that starts a process in its session's cgroup.
+func (r *Runtime) cgroup(s *sessions.Session) []string {
+	argument := s.Cgroup(r.Name())
+	if argument == "" || !r.cgroups {
+		return nil // s moves the process
+	}
+	return []string{"--cgroup", argument}
+}
+
+// launch starts a process, whose leader is our child from then on.
+func (r *Runtime) launch(files call, c Command, flags []string) (pid int, io *child.Stdio, err error) {
+	if c.Pty != nil {
+		return r.launchOnTerminal(files, c, flags)
+	}
+	if io, err = child.OpenPipes(); err != nil {
+		return 0, nil, err
+	}
 	family.start()
-	pid, err := r.call(files, io.Child(), c.Files)
+	pid, err = r.call(files, io.Child(), c.Files, flags...)
 	family.settle(pid)
 	if err != nil {
 		io.Close()
-		return nil, err
 	}
-	return r.hold(pid, io)
+	return pid, io, err
 }
 
-func (r *Runtime) startOnTerminal(files call, c Command) (*child.Process, error) {
+func (r *Runtime) launchOnTerminal(files call, c Command, flags []string) (int, *child.Stdio, error) {
 	console, err := listenConsole(files.console())
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	defer console.close()
 	family.start()
-	pid, err := r.call(files, [3]*os.File{}, c.Files, "--console-socket", files.console())
+	pid, err := r.call(files, [3]*os.File{}, c.Files, append(flags, "--console-socket", files.console())...)
 	family.settle(pid)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	io, err := r.terminal(console, c)
 	if err != nil {
 		r.discard(pid)
-		return nil, err
 	}
-	return r.hold(pid, io)
+	return pid, io, err
 }
 
 func (r *Runtime) terminal(from *console, c Command) (*child.Stdio, error) {
@@ -116,8 +130,8 @@ func (r *Runtime) terminal(from *console, c Command) (*child.Stdio, error) {
 }
 
 // hold makes a process of a leader.
-func (r *Runtime) hold(pid int, io *child.Stdio) (*child.Process, error) {
-	return child.New(pid, io, child.Config{Grace: r.cfg.Grace, Log: r.cfg.Log, Reap: family.release, ReapAtExit: true})
+func (r *Runtime) hold(pid int, io *child.Stdio, s *sessions.Session) (*child.Process, error) {
+	return child.New(pid, io, child.Config{Session: s, Log: r.cfg.Log, Reap: family.release, ReapAtExit: true})
 }
 
 // discard ends a leader of which no process can be made.

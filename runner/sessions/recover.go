@@ -1,0 +1,129 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package sessions
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+
+	"switchyard/runner/cgroup"
+	"switchyard/runner/proc"
+)
+
+// recoveries is how many leftover sessions are ended at once.
+const recoveries = 16
+
+// recover ends what dead runners left, by this runner's policy, and gives back their locks.
+func (k *Keeper) recover(dead map[owner]lockedDir) {
+	var all []*Session
+	for _, dir := range dead {
+		all = append(all, k.lost(readRecords(dir.Name()))...)
+	}
+	all = append(all, k.unrecorded(all, dead)...)
+	if len(all) > 0 {
+		k.cfg.Log.Warnf("a runner for this container was killed: ending %d sessions that it left", len(all))
+	}
+	k.endAll(all)
+	for _, dir := range dead {
+		k.state.remove(dir)
+	}
+}
+
+// lost makes sessions of a dead runner's records.
+func (k *Keeper) lost(records []record) (all []*Session) {
+	for _, r := range records {
+		s := &Session{k: k, record: r}
+		only := s.inContainer
+		if r.Cgroup != "" && k.tree != nil && strings.HasPrefix(r.Cgroup, cgroup.Prefix) && !strings.Contains(r.Cgroup, "/") {
+			s.group = k.tree.Group(r.Cgroup)
+			only = s.group.Holds
+		}
+		if r.PID > 0 {
+			s.leader = proc.Lost(r.PID, r.Start, only)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// inContainer tells by its cgroups whether a process is in the container.
+func (s *Session) inContainer(pid int) bool {
+	groups, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	return err == nil && strings.Contains(string(groups), s.k.cfg.ContainerID)
+}
+
+// unrecorded finds cgroups of dead runners' sessions that no record tells of: their start had not come so far.
+func (k *Keeper) unrecorded(recorded []*Session, dead map[owner]lockedDir) (all []*Session) {
+	if k.tree == nil {
+		return nil
+	}
+	known := map[string]bool{}
+	for _, s := range recorded {
+		known[s.record.Cgroup] = true
+	}
+	owners := k.state.owners()
+	names, _ := k.tree.Names()
+	for _, name := range names {
+		o, ok := ownerOf(name)
+		if !ok || known[name] || o == k.owner {
+			continue
+		}
+		if _, claimed := dead[o]; claimed || !owners[o] && !o.alive() {
+			all = append(all, &Session{k: k, group: k.tree.Group(name)})
+		}
+	}
+	return all
+}
+
+// ownerOf says whose session a cgroup is for.
+func ownerOf(name string) (owner, bool) {
+	rest, ok := strings.CutPrefix(name, cgroup.Prefix+sessionInfix)
+	end := strings.LastIndexByte(rest, '-')
+	if !ok || end < 0 {
+		return "", false
+	}
+	return owner(rest[:end]), true
+}
+
+// endAll ends leftover sessions, some at once.
+func (k *Keeper) endAll(all []*Session) {
+	var ending sync.WaitGroup
+	slots := make(chan struct{}, recoveries)
+	for _, s := range all {
+		slots <- struct{}{}
+		ending.Go(func() {
+			defer func() { <-slots }()
+			k.endLost(s)
+		})
+	}
+	ending.Wait()
+}
+
+// endLost ends a leftover session. One whose start had not come so far that its leader was known is nobody's, whatever
+// the policy is.
+func (k *Keeper) endLost(s *Session) {
+	if s.group != nil {
+		s.group.Thaw() // the dead runner may have been about to
+	}
+	switch {
+	case s.leader == nil && s.group != nil:
+		s.err = s.group.Kill(killWait)
+	case s.leader != nil && !s.Keeps():
+		s.err = s.leader.End(k.cfg.Grace, s.box())
+		if k.cfg.OnEnd == Kill && s.group != nil {
+			s.err = s.group.Kill(killWait)
+		}
+	}
+	if s.leader == nil && s.record.Instance != "" && k.cfg.Abandon != nil {
+		k.cfg.Abandon(s.record.Instance)
+	}
+	s.settle()
+	if s.err != nil {
+		k.cfg.Log.WithError(s.err).Warn("ending what a runner that was killed had left")
+	}
+}
