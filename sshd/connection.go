@@ -47,8 +47,16 @@ type connection struct {
 	sessions       map[*session]struct{}
 	everSession    bool // a session was opened
 	noMoreSessions bool // no-more-sessions@openssh.com came
+	notes          []string
 
-	handlers sync.WaitGroup // the channels' handlers; added to under mu while over is nil
+	handlers sync.WaitGroup // of channels and requests; added to under mu while over is nil, or from one
+
+	windows  *windows       // what channels that the client opens may hold
+	outgoing outgoing       // the channels that this end opened
+	opening  chan struct{}  // has a token for each channel whose open waits for an answer
+	openers  sync.WaitGroup // those that wait for the answers
+	remotes  remoteForwards
+	private  private // what the connection has in the target
 }
 
 func newConnection(cfg *Config, conn net.Conn, grant api.Grant) *connection {
@@ -59,7 +67,10 @@ func newConnection(cfg *Config, conn net.Conn, grant api.Grant) *connection {
 		conn:     newWire(conn),
 		ended:    make(chan struct{}),
 		sessions: map[*session]struct{}{},
+		windows:  newWindows(cfg),
+		opening:  make(chan struct{}, maxOpening),
 	}
+	c.conn.onRead = c.outgoing.meter(cfg.maxOutgoing(), c.log)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }
@@ -82,6 +93,7 @@ func (c *connection) close() {
 	c.refuseChannels(errors.New("the connection has ended"))
 	c.cancel()
 	c.handlers.Wait()
+	c.private.close()
 }
 
 // refuseChannels makes why the answer to every channel from now on. The first reason stays.
@@ -95,14 +107,19 @@ func (c *connection) refuseChannels(why error) {
 
 // channelHandler makes a gliderlabs handler, which runs on a goroutine of its own that HandleConn does
 // not wait for, into one that close waits for. One that starts after close is refused by admit.
-func (c *connection) channelHandler(open func(gossh.NewChannel)) ssh.ChannelHandler {
+//
+// The handler learns how large the channel's window is, in bytes.
+func (c *connection) channelHandler(open func(ch gossh.NewChannel, window int)) ssh.ChannelHandler {
 	return func(_ *ssh.Server, _ *gossh.ServerConn, ch gossh.NewChannel, _ ssh.Context) {
 		if why := c.admit(); why != nil {
 			c.reject(ch, *why)
 			return
 		}
 		defer c.release()
-		open(ch)
+		window := c.windows.take()
+		defer c.windows.give(window)
+		setWindow(ch, window)
+		open(ch, window)
 	}
 }
 

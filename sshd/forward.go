@@ -28,9 +28,9 @@ const forwardDrain = 30 * time.Second
 
 // openForward serves a direct-tcpip channel (RFC 4254 section 7.2) to its end. The port is dialled before
 // the channel is confirmed, so that "connection refused" is an answer to the open.
-func (c *connection) openForward(open gossh.NewChannel) {
-	if !c.grant.Allows(api.FeatureLocalForward) {
-		open.Reject(gossh.Prohibited, "you may not forward ports of "+c.cfg.TargetName)
+func (c *connection) openForward(open gossh.NewChannel, window int) {
+	if why := c.mayOpenForward(); why != nil {
+		c.reject(open, *why)
 		return
 	}
 	to, err := parseForward(open.ExtraData())
@@ -41,15 +41,28 @@ func (c *connection) openForward(open gossh.NewChannel) {
 	conn, err := c.dial(to)
 	if err != nil {
 		c.log.WithError(err).Debugf("dialling %q port %d", to.Host, to.Port)
-		open.Reject(gossh.ConnectionFailed, dialReason(to.Host, err))
+		c.reject(open, dialRefusal(to.Host, err))
 		return
 	}
+	c.serveDialled(open, conn, window)
+}
+
+// mayOpenForward is why the client may not reach into the target.
+func (c *connection) mayOpenForward() *refusal {
+	if !c.grant.Allows(api.FeatureLocalForward) || c.cfg.Forwards.PermitOpen == PermitNone {
+		return &refusal{gossh.Prohibited, "you may not forward ports of " + c.cfg.TargetName}
+	}
+	return nil
+}
+
+// serveDialled serves a channel by a connection into the target.
+func (c *connection) serveDialled(open gossh.NewChannel, conn net.Conn, window int) {
 	defer conn.Close()
 	ch, requests, err := open.Accept()
 	if err != nil {
 		return
 	}
-	c.forward(ch, requests, conn)
+	c.forward(forwarded{ch: ch, requests: requests, conn: conn, buffer: bufferFor(window)})
 }
 
 // parseForward reads where a direct-tcpip channel leads.
@@ -72,10 +85,12 @@ func notInHost(r rune) bool {
 	return r <= ' ' || r == 0x7f || r == '\uFFFD' || strings.ContainsRune(`"'/\[]`, r)
 }
 
-func (c *connection) dial(to directTCPIPMsg) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.DialTimeout)
-	defer cancel()
-	return c.cfg.Target.Dial(ctx, to.Host, uint16(to.Port))
+// dialRefusal refuses a channel whose dial failed.
+func dialRefusal(host string, err error) refusal {
+	if errors.Is(err, errProhibited) {
+		return refusal{gossh.Prohibited, errProhibited.Error()}
+	}
+	return refusal{gossh.ConnectionFailed, dialReason(host, err)}
 }
 
 // dialReason is a failed dial in the words that a person knows from a direct one. What the error says
@@ -97,46 +112,55 @@ func dialReason(host string, err error) string {
 	return "the connection failed"
 }
 
+// forwarded is a channel, the connection that it is joined to, and how large a buffer of a copy may
+// become, in bytes.
+type forwarded struct {
+	ch       gossh.Channel
+	requests <-chan *gossh.Request
+	conn     net.Conn
+	buffer   int
+}
+
 // forward carries both directions of a channel and a connection, each to its own end, until the client
 // has closed the channel and what it sent before has been delivered.
-func (c *connection) forward(ch gossh.Channel, requests <-chan *gossh.Request, conn net.Conn) {
-	stop := context.AfterFunc(c.ctx, func() { conn.Close() })
+func (c *connection) forward(f forwarded) {
+	stop := context.AfterFunc(c.ctx, func() { f.conn.Close() })
 	defer stop()
 	var copies sync.WaitGroup
 	inward, outward := make(chan struct{}), make(chan struct{})
-	copies.Go(func() { forwardIn(conn, ch, inward) })
-	copies.Go(func() { forwardOut(ch, conn, outward) })
+	copies.Go(func() { f.carryIn(inward) })
+	copies.Go(func() { f.carryOut(outward) })
 	copies.Go(func() {
 		<-inward
 		<-outward
-		ch.Close()
+		f.ch.Close()
 	})
-	gossh.DiscardRequests(requests)
+	gossh.DiscardRequests(f.requests)
 	waitUntil(inward, time.After(forwardDrain))
-	conn.Close()
+	f.conn.Close()
 	copies.Wait()
 }
 
-// forwardIn carries what the client sends, and its EOF. When nobody takes it any more, the rest is taken
+// carryIn carries what the client sends, and its EOF. When nobody takes it any more, the rest is taken
 // from the window, so that the client's end does not stall before it sees the channel's close.
-func forwardIn(conn net.Conn, ch gossh.Channel, ended chan<- struct{}) {
-	_, err := pump(conn, ch)
-	closeWrite(conn)
+func (f forwarded) carryIn(ended chan<- struct{}) {
+	_, err := pumpBy(f.conn, f.ch, f.buffer)
+	closeWrite(f.conn)
 	close(ended)
 	if err != nil {
-		discard(ch)
+		discard(f.ch)
 	}
 }
 
-// forwardOut carries what the client receives, and its EOF. A connection that was reset has no EOF: the
+// carryOut carries what the client receives, and its EOF. A connection that was reset has no EOF: the
 // channel is closed instead, which is how the client's end knows that data may be missing.
-func forwardOut(ch gossh.Channel, conn net.Conn, ended chan<- struct{}) {
+func (f forwarded) carryOut(ended chan<- struct{}) {
 	defer close(ended)
-	if readErr, _ := pump(chunks{ch}, conn); readErr != nil {
-		ch.Close()
+	if readErr, _ := pumpBy(chunks{f.ch}, f.conn, f.buffer); readErr != nil {
+		f.ch.Close()
 		return
 	}
-	ch.CloseWrite()
+	f.ch.CloseWrite()
 }
 
 // closeWrite half-closes a connection.

@@ -27,13 +27,18 @@ func (c *connection) frame() *ssh.Server {
 		ServerConfigCallback:     c.serverConfig,
 		ConnectionFailedCallback: func(_ net.Conn, err error) { c.handshakeErr = err },
 		ChannelHandlers: map[string]ssh.ChannelHandler{
-			"session":      c.channelHandler(c.openSession),
-			"direct-tcpip": c.channelHandler(c.openForward),
-			"default":      c.refuseChannelType,
+			"session":                        c.channelHandler(c.openSession),
+			"direct-tcpip":                   c.channelHandler(c.openForward),
+			"direct-streamlocal@openssh.com": c.channelHandler(c.openStreamLocal),
+			"default":                        c.refuseChannelType,
 		},
 		RequestHandlers: map[string]ssh.RequestHandler{
-			"no-more-sessions@openssh.com": c.handleNoMoreSessions,
-			"default":                      refuseGlobalRequest,
+			"no-more-sessions@openssh.com":           c.handleNoMoreSessions,
+			"tcpip-forward":                          c.globalRequest(c.handleTCPIPForward),
+			"cancel-tcpip-forward":                   c.globalRequest(c.handleCancelTCPIPForward),
+			"streamlocal-forward@openssh.com":        c.globalRequest(c.handleStreamLocalForward),
+			"cancel-streamlocal-forward@openssh.com": c.globalRequest(c.handleCancelStreamLocalForward),
+			"default":                                refuseGlobalRequest,
 		},
 	}
 }
@@ -71,7 +76,9 @@ func (c *connection) waitLibrary() error {
 	ended := make(chan error, 1)
 	go func() {
 		drain(c.library)
-		ended <- c.libraryCause()
+		cause := c.libraryCause()
+		c.releaseOpeners()
+		ended <- cause
 	}()
 	late := time.NewTimer(libraryEnd)
 	defer late.Stop()

@@ -8,8 +8,7 @@ import (
 )
 
 // The payloads of channel requests and channel opens, in wire order. Unmarshal refuses what is short,
-// what is long and what lies about a length; a bool it would take for any byte, so none of those that
-// are read has one.
+// what is long and what lies about a length; a bool it takes for any byte.
 
 // ptyReqMsg is "pty-req" (RFC 4254 section 6.2).
 type ptyReqMsg struct {
@@ -69,6 +68,59 @@ type exitSignalMsg struct {
 type directTCPIPMsg struct {
 	Host           string
 	Port           uint32
+	OriginatorHost string
+	OriginatorPort uint32
+}
+
+// tcpipForwardMsg is "tcpip-forward" and "cancel-tcpip-forward" (RFC 4254 section 7.1).
+type tcpipForwardMsg struct {
+	Host string
+	Port uint32
+}
+
+// portForwardedMsg answers a "tcpip-forward" for port 0 (RFC 4254 section 7.1).
+type portForwardedMsg struct {
+	Port uint32
+}
+
+// forwardedTCPIPMsg is the open of a "forwarded-tcpip" channel (RFC 4254 section 7.2).
+type forwardedTCPIPMsg struct {
+	Host           string
+	Port           uint32
+	OriginatorHost string
+	OriginatorPort uint32
+}
+
+// directStreamLocalMsg is the open of a "direct-streamlocal@openssh.com" channel (OpenSSH PROTOCOL section
+// 2.4).
+type directStreamLocalMsg struct {
+	Path      string
+	Reserved  string
+	Reserved2 uint32
+}
+
+// streamLocalForwardMsg is "streamlocal-forward@openssh.com" and its cancel (OpenSSH PROTOCOL section 2.4).
+type streamLocalForwardMsg struct {
+	Path string
+}
+
+// forwardedStreamLocalMsg is the open of a "forwarded-streamlocal@openssh.com" channel (OpenSSH PROTOCOL
+// section 2.4).
+type forwardedStreamLocalMsg struct {
+	Path     string
+	Reserved string
+}
+
+// x11ReqMsg is "x11-req" (RFC 4254 section 6.3.1). Any byte but 0 is a true SingleConnection (RFC 4251
+// section 5).
+type x11ReqMsg struct {
+	SingleConnection bool
+	Protocol, Cookie string
+	Screen           uint32
+}
+
+// x11Msg is the open of an "x11" channel (RFC 4254 section 6.3.2).
+type x11Msg struct {
 	OriginatorHost string
 	OriginatorPort uint32
 }

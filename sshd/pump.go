@@ -23,6 +23,11 @@ const (
 
 // pump copies src to dst until src ends or either fails. The reading error is nil at src's end.
 func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
+	return pumpBy(dst, src, largeBuffer)
+}
+
+// pumpBy is pump with a buffer that becomes no larger than most, in bytes.
+func pumpBy(dst io.Writer, src io.Reader, most int) (readErr, writeErr error) {
 	buf := make([]byte, smallBuffer)
 	for {
 		n, err := src.Read(buf)
@@ -37,8 +42,8 @@ func pump(dst io.Writer, src io.Reader) (readErr, writeErr error) {
 		if err != nil {
 			return err, nil
 		}
-		if n == len(buf) && n < largeBuffer {
-			buf = make([]byte, n*bufferGrowth)
+		if n == len(buf) && n < most {
+			buf = make([]byte, min(n*bufferGrowth, most))
 		}
 	}
 }

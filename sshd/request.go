@@ -17,6 +17,10 @@ func (s *session) handle(name string, payload []byte) error {
 		return s.handleWindowChange(payload)
 	case "env":
 		return s.handleEnv(payload)
+	case "auth-agent-req@openssh.com":
+		return s.handleAgent(payload)
+	case "x11-req":
+		return s.handleX11(payload)
 	case "shell":
 		return s.handleShell(payload)
 	case "exec":

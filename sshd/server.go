@@ -6,6 +6,7 @@ package sshd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"time"
@@ -41,16 +42,26 @@ type Config struct {
 	// refused. The process is served as that of a command is.
 	Subsystems map[string]StartFunc
 
+	// Forwards says what forwards may do.
+	Forwards ForwardPolicy
+
 	HandshakeTimeout time.Duration // from the first byte to the end of authentication; 0: 30 s
-	DialTimeout      time.Duration // of one direct-tcpip; 0: 30 s
+	DialTimeout      time.Duration // of one dial into the target, or listening in it once; 0: 30 s
+	// AnswerTimeout is how long a connection from inside waits for the client to take the channel that is
+	// opened for it. 0: 150 s, what OpenSSH's client may take to connect to where a forward leads.
+	AnswerTimeout time.Duration
 	// EndTimeout is how long sessions have to end when the server ends the connection, before it is
 	// cut. It should exceed the grace that the target's processes get. 0: 10 s.
 	EndTimeout time.Duration
 
 	MaxSessions    int // open session channels of one connection; 0: 64
-	MaxChannels    int // open or opening channels of one connection, sessions included; 0: 256
+	MaxChannels    int // open or opening channels of one connection, sessions included; 0: 4096
+	MaxListeners   int // places to listen that one connection asked for; 0: 256
 	MaxEnvVars     int // env requests kept for one session; 0: 128, as OpenSSH's server
 	MaxEnvVarBytes int // bytes of those names and values together; 0: 1 MiB
+	// MaxUnread is how many bytes a client may have sent on one connection's channels that nobody in the
+	// target has taken yet. What a channel may hold of it is the less the more channels there are. 0: 128 MiB.
+	MaxUnread int
 }
 
 // StartFunc starts a process, on the terms of Target.Start.
@@ -69,6 +80,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Signer == nil {
 		return nil, errors.New("making an SSH server: the config has no host key signer")
 	}
+	if err := cfg.Forwards.Check(); err != nil {
+		return nil, fmt.Errorf("making an SSH server: %w", err)
+	}
 	cfg.setDefaults()
 	return &Server{cfg: cfg}, nil
 }
@@ -81,7 +95,10 @@ func (c *Config) setDefaults() {
 	setDefault(&c.DialTimeout, 30*time.Second)
 	setDefault(&c.EndTimeout, 10*time.Second)
 	setDefault(&c.MaxSessions, 64)
-	setDefault(&c.MaxChannels, 256)
+	setDefault(&c.AnswerTimeout, answerTimeout)
+	setDefault(&c.MaxChannels, 4096)
+	setDefault(&c.MaxListeners, 256)
+	setDefault(&c.MaxUnread, 128<<20)
 	setDefault(&c.MaxEnvVars, 128)
 	setDefault(&c.MaxEnvVarBytes, 1<<20)
 	if c.Log == nil {

@@ -31,7 +31,9 @@ type session struct {
 	// What the requests have prepared; the request loop's own.
 	env     environment
 	pty     *Pty
-	launch  func() // what the request just answered starts; nil: nothing
+	agent   bool       // agent forwarding is asked for
+	x11     *x11ReqMsg // nil: X11 forwarding is not asked for
+	launch  func()     // what the request just answered starts; nil: nothing
 	control *control
 
 	mu       sync.Mutex // guards what follows, and ch and stderr until attach; never held over I/O
@@ -45,7 +47,7 @@ type session struct {
 }
 
 // openSession serves a session channel to its end.
-func (c *connection) openSession(open gossh.NewChannel) {
+func (c *connection) openSession(open gossh.NewChannel, _ int) {
 	s := &session{c: c, log: c.log, done: make(chan struct{}), control: newControl()}
 	s.ctx, s.cancel = context.WithCancel(c.ctx)
 	defer s.cancel()

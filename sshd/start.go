@@ -73,6 +73,15 @@ func (s *session) environment() []string {
 	return append(env, connectionVars(s.c.grant.ClientAddress)...)
 }
 
+// withVars is vars with these set.
+func withVars(vars, set []string) []string {
+	for _, v := range set {
+		name, _, _ := strings.Cut(v, "=")
+		vars = append(withoutVar(vars, name), v)
+	}
+	return vars
+}
+
 // withoutVar is vars without the variable, in an array of its own.
 func withoutVar(vars []string, name string) []string {
 	var rest []string

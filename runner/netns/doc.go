@@ -3,7 +3,7 @@
 
 //go:build linux
 
-// Package netns reaches into the namespaces of a process: it makes connections
+// Package netns reaches into the namespaces of a process: it connects and listens
 // in its network namespace, and reads files in its mount namespace, without
 // starting anything there.
 //
@@ -23,7 +23,8 @@
 //     only when it is back in its own.
 //   - The main thread enters nothing: it cannot die, and /proc/self shows it.
 //   - Between entering and leaving, a thread makes only the system calls named
-//     here; it never opens a path of ours, loads nothing and starts nothing.
+//     here; it loads nothing and starts nothing, and of our paths opens only one
+//     of /proc, in a network namespace alone.
 //   - A path of the container is never opened from outside it: /proc/PID/root
 //     would follow absolute symbolic links onto this machine (CVE-2018-15664).
 //
