@@ -16,6 +16,7 @@ import (
 
 	"switchyard/api"
 	"switchyard/proof"
+	"switchyard/runner/sessions"
 	"switchyard/sshd"
 	"switchyard/upgrade"
 )
@@ -55,6 +56,16 @@ type Config struct {
 	Follow func(ctx context.Context) (exitCode *int, err error)
 	// Subsystems are offered by the SSH server.
 	Subsystems map[string]sshd.StartFunc
+	// Forwards says what forwards may do.
+	Forwards sshd.ForwardPolicy
+
+	// Metrics are served at MetricsAddress. Nil: new ones are made.
+	Metrics *Metrics
+	// MetricsAddress is "host:port" or "unix:///path", apart from the port that the controller uses; whoever reaches
+	// it may read what is served there, and needs no token. Empty: nowhere.
+	MetricsAddress string
+	// Sessions counts the target's sessions and their processes. Nil: they are not counted.
+	Sessions func() sessions.Counts
 
 	// Log gets what happens. Nil: nowhere.
 	Log logrus.FieldLogger
@@ -95,6 +106,9 @@ func (c *Config) setDefaults() {
 	setDefault(&c.HandshakeTimeout, 10*time.Second)
 	setDefault(&c.MaxWaiting, 64)
 	setDefault(&c.Heartbeat, 30*time.Second)
+	if c.Metrics == nil {
+		c.Metrics = NewMetrics()
+	}
 	if c.Log == nil {
 		quiet := logrus.New()
 		quiet.SetOutput(io.Discard)

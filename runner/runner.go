@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchyard/api"
@@ -25,6 +26,7 @@ type Runner struct {
 	key         *hostKey
 	tls         *tls.Config
 	connections *connections
+	serving     atomic.Bool // it is registered, and not ending
 }
 
 // New makes a runner. It fails when the config lacks what it requires.
@@ -61,6 +63,11 @@ func (r *Runner) Run(ctx context.Context) error {
 		return fmt.Errorf("listening on %q: %w", r.cfg.Listen, err)
 	}
 	defer l.Close()
+	stopMetrics, err := r.serveMetrics()
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	address, err := r.cfg.advertised(l.Addr())
 	if err != nil {
 		return err
@@ -104,9 +111,11 @@ func (r *Runner) serve(life context.Context, l net.Listener, address string) err
 	}
 	var accepting sync.WaitGroup
 	accepting.Go(func() { p.accept(l) })
+	r.serving.Store(true)
 	r.cfg.Log.Infof("runner: serving container %s (%s) at %s", reported.Name, r.cfg.ContainerID, address)
 
 	why := g.keep(life, reported)
+	r.serving.Store(false)
 	l.Close()
 	cause := errors.New(sentence(reported.Name, why))
 	r.cfg.Log.WithField("cause", cause.Error()).Info("runner: ending")
@@ -154,6 +163,7 @@ func (r *Runner) port(address, name string) (*port, error) {
 		Signer:     r.key.signer,
 		Log:        r.cfg.Log,
 		Subsystems: r.cfg.Subsystems,
+		Forwards:   r.cfg.Forwards,
 		EndTimeout: r.cfg.endTimeout(),
 	})
 	if err != nil {

@@ -55,17 +55,17 @@ func (p ForwardPolicy) Check() error {
 	switch p.PermitOpen {
 	case "", PermitAny, PermitLoopback, PermitNone:
 	default:
-		return fmt.Errorf("the policy for opening forwards %q is none of any, loopback, none", string(p.PermitOpen))
+		return fmt.Errorf("forwards may be opened to (permit-open) any, loopback or none, and not to %q", string(p.PermitOpen))
 	}
 	switch p.GatewayPorts {
 	case "", GatewayNo, GatewayYes, GatewayClientSpecified:
 	default:
-		return fmt.Errorf("the policy for gateway ports %q is none of no, yes, clientspecified", string(p.GatewayPorts))
+		return fmt.Errorf("remote forwards listen (gateway-ports) by no, yes or clientspecified, and not by %q", string(p.GatewayPorts))
 	}
 	switch p.Unlink {
 	case "", UnlinkStale, UnlinkYes, UnlinkNo:
 	default:
-		return fmt.Errorf("the policy for sockets in the way %q is none of stale, yes, no", string(p.Unlink))
+		return fmt.Errorf("sockets in the way are removed (streamlocal-unlink) by stale, yes or no, and not by %q", string(p.Unlink))
 	}
 	return nil
 }
@@ -89,8 +89,9 @@ func (g GatewayPorts) bindHost(asked string) string {
 // them to some addresses fail on a Target that is none.
 type FilteredDialer interface {
 	// DialFiltered is Target.Dial that connects to no address for which may gives an error. may gets every
-	// address to which the host resolves, before anything is sent there. When it allows none, its error is
-	// in the result's chain.
+	// address to which the host resolves, before anything is sent there; a host that only a name server could
+	// know is asked about as the zero address, and no name server is asked, since that is sending something, too.
+	// When none is allowed, may's error is in the result's chain.
 	DialFiltered(ctx context.Context, host string, port uint16, may func(netip.Addr) error) (net.Conn, error)
 }
 

@@ -37,6 +37,7 @@ type runnerOptions struct {
 	node               string
 	grace, keepalive   time.Duration
 	heartbeat          time.Duration
+	forwards           sshd.ForwardPolicy
 	logLevel, logForm  string
 }
 
@@ -80,6 +81,9 @@ func (o *runnerOptions) flags(cmd *cobra.Command) {
 	f.StringVar(&o.listen, "listen", "", "address to listen on (default: this machine's on the route to the controller, any port)")
 	f.StringVar(&o.advertise, "advertise", "", "address that the controller dials, \"host\" or \"host:port\" (default: the one listened on)")
 	f.StringVar(&o.node, "node", node, "this machine's name")
+	f.StringVar((*string)(&o.forwards.PermitOpen), "permit-open", "any", "where forwards into the target may lead: \"any\", \"loopback\", its loopback addresses and sockets, or \"none\"")
+	f.StringVar((*string)(&o.forwards.GatewayPorts), "gateway-ports", "no", "where remote forwards listen in the target: \"no\", on its loopback, \"yes\", on all addresses, or \"clientspecified\"")
+	f.StringVar((*string)(&o.forwards.Unlink), "streamlocal-unlink", "stale", "which sockets in the way of a remote forward's are removed: \"stale\", those that nobody listens on, \"yes\", all, or \"no\"")
 	f.DurationVar(&o.grace, "grace", 5*time.Second, "how long a session's processes have between SIGHUP and SIGKILL")
 	f.DurationVar(&o.keepalive, "keepalive", 0, "silence before the controller is probed, and between probes (default 15s)")
 	f.DurationVar(&o.heartbeat, "heartbeat", 30*time.Second, "how often to report to the controller")
@@ -136,7 +140,7 @@ func (o *runnerOptions) config(log logrus.FieldLogger) (runner.Config, *runner.A
 	return runner.Config{
 		ContainerID: id, Key: key, Controller: controller,
 		Listen: listen, Advertise: advertise, Node: o.node, Log: log,
-		Grace: o.grace, Heartbeat: o.heartbeat,
+		Grace: o.grace, Heartbeat: o.heartbeat, Forwards: o.forwards,
 		Probes: upgrade.Probes{Idle: o.keepalive, Interval: o.keepalive},
 	}, controller, nil
 }
@@ -145,6 +149,9 @@ func (o *runnerOptions) config(log logrus.FieldLogger) (runner.Config, *runner.A
 func (o *runnerOptions) check() error {
 	if _, _, err := net.SplitHostPort(o.listen); o.listen != "" && err != nil {
 		return fmt.Errorf("the address to listen on %q is not \"host:port\"", o.listen)
+	}
+	if err := o.forwards.Check(); err != nil {
+		return err
 	}
 	switch {
 	case o.target == "host" && o.docker != "":

@@ -123,8 +123,8 @@ func TestBothLoopbacksAreOneListener(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
-	for _, host := range []string{"127.0.0.1", "[::1]"} {
-		conn, err := net.Dial("tcp", fmt.Sprintf("%s:%d", host, port))
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		conn, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
 		if err != nil {
 			t.Fatal(err)
 		}

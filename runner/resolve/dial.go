@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -33,6 +34,37 @@ func (r *Resolver) DialName(ctx context.Context, host string, port uint16) (net.
 	if err != nil {
 		return nil, err
 	}
+	return r.dialAny(ctx, addresses, port)
+}
+
+// DialAllowed is DialName to those addresses of a host for which may gives no error. No name server is asked: what
+// hosts(5) does not know may is asked about as the zero address. When it allows none, the error is may's.
+func (r *Resolver) DialAllowed(ctx context.Context, host string, port uint16, may func(netip.Addr) error) (net.Conn, error) {
+	addresses, _, err := r.lookupLocal(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	refused := may(netip.Addr{})
+	allowed := slices.DeleteFunc(addresses, func(a netip.Addr) bool {
+		err := may(a)
+		if err != nil {
+			refused = err
+		}
+		return err != nil
+	})
+	if len(allowed) == 0 {
+		return nil, refused
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, dialWait)
+		defer cancel()
+	}
+	return r.dialAny(ctx, allowed, port)
+}
+
+// dialAny dials one address after another.
+func (r *Resolver) dialAny(ctx context.Context, addresses []netip.Addr, port uint16) (net.Conn, error) {
 	var nearest error
 	for i, address := range addresses {
 		conn, err := r.dialOne(ctx, netip.AddrPortFrom(address, port), len(addresses)-i)

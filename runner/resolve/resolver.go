@@ -36,27 +36,36 @@ type Resolver struct {
 // 6.3). The error is a *net.DNSError when the name is not found or no server
 // answers; ctx bounds it all.
 func (r *Resolver) Lookup(ctx context.Context, host string) ([]netip.Addr, error) {
-	if address, err := netip.ParseAddr(host); err == nil {
-		return []netip.Addr{address}, nil
-	}
-	if !plausible(host) {
-		return nil, &net.DNSError{Err: "this is no host name", Name: printable(host), IsNotFound: true}
-	}
-	hosts, err := r.read(ctx, "/etc/hosts")
-	if err != nil {
-		return nil, err
-	}
-	if found := ParseHosts(hosts, host); len(found) > 0 {
-		return found, nil
-	}
-	if isLocalhost(host) {
-		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
+	found, known, err := r.lookupLocal(ctx, host)
+	if known || err != nil {
+		return found, err
 	}
 	conf, err := r.read(ctx, "/etc/resolv.conf")
 	if err != nil {
 		return nil, err
 	}
 	return r.search(ctx, ParseConf(conf), host)
+}
+
+// lookupLocal is Lookup without DNS.
+func (r *Resolver) lookupLocal(ctx context.Context, host string) (found []netip.Addr, known bool, err error) {
+	if address, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{address}, true, nil
+	}
+	if !plausible(host) {
+		return nil, false, &net.DNSError{Err: "this is no host name", Name: printable(host), IsNotFound: true}
+	}
+	hosts, err := r.read(ctx, "/etc/hosts")
+	if err != nil {
+		return nil, false, err
+	}
+	if found := ParseHosts(hosts, host); len(found) > 0 {
+		return found, true, nil
+	}
+	if isLocalhost(host) {
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, true, nil
+	}
+	return nil, false, nil
 }
 
 // read reads a file of the container, which may have none.
