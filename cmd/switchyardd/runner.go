@@ -23,6 +23,7 @@ import (
 	"switchyard/runner/docker"
 	"switchyard/runner/helper"
 	"switchyard/runner/host"
+	"switchyard/runner/sessions"
 	"switchyard/sshd"
 	"switchyard/upgrade"
 )
@@ -37,6 +38,8 @@ type runnerOptions struct {
 	node               string
 	grace, keepalive   time.Duration
 	heartbeat          time.Duration
+	onDisconnect       string
+	metrics            string
 	forwards           sshd.ForwardPolicy
 	logLevel, logForm  string
 }
@@ -85,6 +88,8 @@ func (o *runnerOptions) flags(cmd *cobra.Command) {
 	f.StringVar((*string)(&o.forwards.GatewayPorts), "gateway-ports", "no", "where remote forwards listen in the target: \"no\", on its loopback, \"yes\", on all addresses, or \"clientspecified\"")
 	f.StringVar((*string)(&o.forwards.Unlink), "streamlocal-unlink", "stale", "which sockets in the way of a remote forward's are removed: \"stale\", those that nobody listens on, \"yes\", all, or \"no\"")
 	f.DurationVar(&o.grace, "grace", 5*time.Second, "how long a session's processes have between SIGHUP and SIGKILL")
+	f.StringVar(&o.onDisconnect, "on-disconnect", "hup", "what becomes of a session's processes when it ends: \"hup\", hang up and end what was not detached, \"kill\", end that too, or \"keep\", end none")
+	f.StringVar(&o.metrics, "metrics", "", "address to serve metrics and health at, \"host:port\" or \"unix:///path\" (default: nowhere)")
 	f.DurationVar(&o.keepalive, "keepalive", 0, "silence before the controller is probed, and between probes (default 15s)")
 	f.DurationVar(&o.heartbeat, "heartbeat", 30*time.Second, "how often to report to the controller")
 	f.StringVar(&o.logLevel, "log-level", "info", "trace, debug, info, warning or error")
@@ -141,6 +146,7 @@ func (o *runnerOptions) config(log logrus.FieldLogger) (runner.Config, *runner.A
 		ContainerID: id, Key: key, Controller: controller,
 		Listen: listen, Advertise: advertise, Node: o.node, Log: log,
 		Grace: o.grace, Heartbeat: o.heartbeat, Forwards: o.forwards,
+		Metrics: runner.NewMetrics(), MetricsAddress: o.metrics,
 		Probes: upgrade.Probes{Idle: o.keepalive, Interval: o.keepalive},
 	}, controller, nil
 }
@@ -152,6 +158,14 @@ func (o *runnerOptions) check() error {
 	}
 	if err := o.forwards.Check(); err != nil {
 		return err
+	}
+	if _, err := sessions.ParsePolicy(o.onDisconnect); err != nil {
+		return fmt.Errorf("--on-disconnect: %w", err)
+	}
+	if o.metrics != "" {
+		if err := runner.CheckMetricsAddress(o.metrics); err != nil {
+			return err
+		}
 	}
 	switch {
 	case o.target == "host" && o.docker != "":
@@ -174,8 +188,11 @@ func (o *runnerOptions) setTarget(ctx context.Context, c *runner.Config) (closeT
 		c.Log.WithError(err).Warn("sftp is only what the image has, and there are no unix sockets")
 	}
 	if o.target == "host" {
-		t := host.New(host.Config{Name: o.node, Grace: o.grace, Log: c.Log, Helper: program})
-		c.Target, c.Exec, c.Subsystems = t, "host", map[string]sshd.StartFunc{"sftp": t.SFTP}
+		t := host.New(host.Config{
+			Name: o.node, Grace: o.grace, Log: c.Log, Helper: program,
+			OnEnd: sessions.Policy(o.onDisconnect), Observe: c.Metrics.Started,
+		})
+		c.Target, c.Exec, c.Subsystems, c.Sessions = t, "host", map[string]sshd.StartFunc{"sftp": t.SFTP}, t.Sessions
 		return func() { program.Close() }, nil
 	}
 	closeDocker, err := o.setDocker(ctx, c, program)
@@ -192,6 +209,7 @@ func (o *runnerOptions) setDocker(ctx context.Context, c *runner.Config, program
 	}
 	t, err := docker.New(ctx, docker.Config{
 		Client: engine, ContainerID: o.docker, Exec: docker.Exec(o.exec), Log: c.Log, Grace: o.grace, Helper: program,
+		OnEnd: sessions.Policy(o.onDisconnect), Observe: c.Metrics.Started,
 	})
 	if err != nil {
 		engine.Close()
@@ -199,6 +217,7 @@ func (o *runnerOptions) setDocker(ctx context.Context, c *runner.Config, program
 	}
 	c.Target, c.Exec, c.DockerID = t, string(t.Exec()), t.Info().ID
 	c.Subsystems = map[string]sshd.StartFunc{"sftp": t.SFTP}
+	c.Sessions = t.Sessions
 	c.Follow = func(ctx context.Context) (*int, error) { return follow(ctx, t, c.Log) }
 	return func() { t.Close(); engine.Close() }, nil
 }

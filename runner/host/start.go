@@ -26,12 +26,14 @@ func (t *Target) Start(ctx context.Context, c sshd.Command) (sshd.Process, error
 	if err != nil {
 		return nil, err
 	}
+	s := t.sessions.Begin("host")
 	pid, err := fork(c, attr, io)
 	if err != nil {
+		s.Failed()
 		io.Close()
 		return nil, fmt.Errorf("starting the shell %q of %q: %w", c.Account.Shell, c.Account.Name, err)
 	}
-	p, err := child.New(pid, io, child.Config{Grace: t.cfg.Grace, Log: t.cfg.Log})
+	p, err := child.New(pid, io, child.Config{Session: s, Log: t.cfg.Log})
 	if err != nil {
 		return nil, err // and not a nil process in the interface
 	}
