@@ -25,7 +25,7 @@ func (s *server) copyData(f *fields) error {
 		return statusFailure // what would be copied is being written
 	}
 	if length == 0 {
-		return copyRange(from.fd, offset, to.fd, at, math.MaxInt64, nil)
+		return copyRange(from.fd, offset, to.fd, at, math.MaxUint64, nil)
 	}
 	return copyRange(from.fd, offset, to.fd, at, length, io.EOF)
 }

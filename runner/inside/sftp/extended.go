@@ -29,6 +29,9 @@ var extended = map[string]operation{
 
 func (s *server) fsync(f *fields) error {
 	h, err := s.file(f)
+	if err == statusFailure {
+		err = statusNoSuchFile // which OpenSSH's server says here
+	}
 	if err != nil {
 		return err
 	}

@@ -44,8 +44,8 @@ func realPath(path string) (string, error) {
 	}
 	links := 0
 	for rest := path; rest != ""; {
-		var name string
-		name, rest, _ = strings.Cut(rest, "/")
+		name, after, more := strings.Cut(rest, "/")
+		rest = after
 		switch name {
 		case "", ".":
 			continue
@@ -55,11 +55,8 @@ func realPath(path string) (string, error) {
 		}
 		says, err := readlink(done + "/" + name)
 		switch {
-		case err == unix.EINVAL || err == unix.ENOENT && strings.Trim(rest, "/") == "":
-			done += "/" + name // no link, or not there
-			if err == unix.EINVAL && rest != "" && !isDirectory(done) {
-				return "", unix.ENOTDIR
-			}
+		case err == unix.EINVAL || err == unix.ENOENT && !more: // no link, or not there
+			done += "/" + name
 			continue
 		case err != nil:
 			return "", err
@@ -70,15 +67,12 @@ func realPath(path string) (string, error) {
 		if strings.HasPrefix(says, "/") {
 			done = ""
 		}
-		rest = says + "/" + rest
+		if rest = says; more {
+			rest += "/" + after
+		}
 	}
 	if done == "" {
 		return "/", nil
 	}
 	return done, nil
-}
-
-func isDirectory(path string) bool {
-	var st unix.Stat_t
-	return unix.Lstat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }

@@ -108,13 +108,12 @@ func (s *server) fsetstat(f *fields) error {
 // lsetstat is lsetstat@openssh.com: setstat of a symbolic link itself.
 func (s *server) lsetstat(f *fields) error {
 	path, a := f.path(), f.attrs()
-	if f.bad {
+	if f.bad || a.has(attrSize) { // a link has no size to set
 		return statusBadMessage
 	}
 	return changer{
-		truncate: func(int64) error { return statusBadMessage }, // a link has no size to set
-		chown:    func(uid, gid int) error { return unix.Lchown(path, uid, gid) },
-		chmod:    func(mode uint32) error { return lchmod(path, mode) },
+		chown: func(uid, gid int) error { return unix.Lchown(path, uid, gid) },
+		chmod: func(mode uint32) error { return lchmod(path, mode) },
 		utimes: func(t []unix.Timespec) error {
 			return unix.UtimesNanoAt(unix.AT_FDCWD, path, t, unix.AT_SYMLINK_NOFOLLOW)
 		},
