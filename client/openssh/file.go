@@ -38,7 +38,7 @@ func ReadFile(path string) (*File, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%q is not a regular file: name another with --file", path)
 	}
-	if err := checkOurs(path, info); err != nil {
+	if err := checkOurs(path, info, os.Geteuid()); err != nil {
 		return nil, err
 	}
 	text, err := os.ReadFile(real)

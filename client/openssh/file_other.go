@@ -11,7 +11,7 @@ import (
 )
 
 // checkOurs refuses a file that is marked read-only; whose it is the access list says, when it is replaced.
-func checkOurs(path string, info fs.FileInfo) error {
+func checkOurs(path string, info fs.FileInfo, _ int) error {
 	if info.Mode().Perm()&0o200 == 0 {
 		return fmt.Errorf("%q is read-only: change that, or name another file with --file", path)
 	}

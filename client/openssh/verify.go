@@ -34,10 +34,11 @@ func CertifiedKey(authority, host, certificate string, now time.Time) (line stri
 	if err != nil {
 		return "", err
 	}
-	checker := ssh.CertChecker{
-		Clock:           func() time.Time { return now },
-		IsHostAuthority: func(by ssh.PublicKey, _ string) bool { return bytes.Equal(by.Marshal(), ca.Marshal()) },
+	ours := func(by ssh.PublicKey, _ string) bool { return bytes.Equal(by.Marshal(), ca.Marshal()) }
+	if !ours(cert.SignatureKey, host) {
+		return "", errors.New("its certificate is signed by another authority than this context's: if the controller has a new one, run \"switchyard login\" again")
 	}
+	checker := ssh.CertChecker{Clock: func() time.Time { return now }, IsHostAuthority: ours}
 	if err := checker.CheckHostKey(net.JoinHostPort(host, "22"), nil, cert); err != nil {
 		return "", err
 	}

@@ -96,7 +96,13 @@ func (p *program) answerSSH(ctx context.Context, ask asked) error {
 			return err
 		}
 		line, err := openssh.CertifiedKey(authority, string(host), ask.certificate, time.Now())
-		fmt.Fprint(p.out, line)
+		if err != nil {
+			// ssh refuses a host that it is told nothing of, in words of its own. Towards a command that
+			// fails it prints the whole command line instead.
+			p.note("%v", err)
+			return nil
+		}
+		_, err = fmt.Fprint(p.out, line)
 		return err
 	})
 }
