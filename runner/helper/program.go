@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"switchyard/runner/inside"
+	"switchyard/runner/memfd"
 	"switchyard/sshd"
 )
 
@@ -69,7 +70,7 @@ func (p *Program) Sealed() (*os.File, error) {
 	if err := p.checkStatic(f); err != nil {
 		return nil, err
 	}
-	if p.file, err = seal(f); err != nil {
+	if p.file, err = memfd.Seal("switchyard-helper", f, memfd.Seals|memfd.Exec); err != nil {
 		return nil, p.unavailable(err)
 	}
 	return p.file, nil

@@ -44,7 +44,7 @@ type Config struct {
 // Runtime starts processes in one container. Its methods may be called concurrently.
 type Runtime struct {
 	cfg     Config
-	binary  string   // the runtime's program
+	program program
 	options []string // before its command
 	cgroups bool     // it can start a process in a cgroup below the container's
 	process template
@@ -93,7 +93,7 @@ func (r *Runtime) use(ctx context.Context, s *shim) (err error) {
 	if err := s.confinedAlike(); err != nil {
 		return err
 	}
-	if r.binary, err = s.program(); err != nil {
+	if r.program.path, err = s.program(); err != nil {
 		return err
 	}
 	r.options = s.flags()
@@ -109,7 +109,7 @@ func (r *Runtime) use(ctx context.Context, s *shim) (err error) {
 }
 
 // Name is the runtime's, "runc" or "crun".
-func (r *Runtime) Name() string { return filepath.Base(r.binary) }
+func (r *Runtime) Name() string { return filepath.Base(r.program.path) }
 
 // Close waits for the starts that nobody waits for any more, and releases the runtime. The caller has ended every
 // process before.
@@ -117,6 +117,7 @@ func (r *Runtime) Close() {
 	r.starts.Wait()
 	family.close()
 	r.files.remove()
+	r.program.close()
 }
 
 // state is what a runtime says of a container (OCI runtime specification, state).
@@ -130,7 +131,7 @@ type state struct {
 func (r *Runtime) state(ctx context.Context) (state, error) {
 	ctx, cancel := context.WithTimeout(ctx, stateWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.binary, append(r.options, "state", r.cfg.ContainerID)...)
+	cmd := exec.CommandContext(ctx, r.program.path, append(r.options, "state", r.cfg.ContainerID)...)
 	cmd.Env, cmd.Dir = environment(), "/"
 	out, err := cmd.Output()
 	if err != nil {
@@ -150,7 +151,7 @@ func (r *Runtime) state(ctx context.Context) (state, error) {
 func (r *Runtime) knows(ctx context.Context, flag string) bool {
 	ctx, cancel := context.WithTimeout(ctx, stateWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, r.binary, "exec", "--help")
+	cmd := exec.CommandContext(ctx, r.program.path, "exec", "--help")
 	cmd.Env, cmd.Dir = environment(), "/"
 	help, err := cmd.CombinedOutput()
 	return err == nil && slices.Contains(strings.FieldsFunc(string(help), func(c rune) bool { return strings.ContainsRune(" ,=\n\t", c) }), flag)

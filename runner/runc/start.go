@@ -144,7 +144,7 @@ func (r *Runtime) discard(pid int) {
 // ours, and extra behind them. The pid is positive whenever there is a process: one that the runtime started, but failed after, is
 // killed.
 func (r *Runtime) call(files call, stdio [3]*os.File, extra []*os.File, flags ...string) (pid int, err error) {
-	arguments := append([]string{r.binary}, r.options...)
+	arguments := append([]string{r.Name()}, r.options...)
 	arguments = append(arguments, "--log", files.log(), "--log-format", "json",
 		"exec", "--detach", "--process", files.process(), "--pid-file", files.pid())
 	if len(extra) > 0 {
@@ -168,7 +168,8 @@ func (r *Runtime) call(files call, stdio [3]*os.File, extra []*os.File, flags ..
 func (r *Runtime) run(arguments []string, stdio [3]*os.File, extra []*os.File) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
+	cmd := exec.CommandContext(ctx, r.program.executable())
+	cmd.Args = arguments
 	cmd.Env, cmd.Dir = environment(), "/"
 	if stdio[0] != nil { // a nil file is not a nil reader
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = stdio[0], stdio[1], stdio[2]

@@ -3,7 +3,9 @@
 
 //go:build linux
 
-package helper
+// Package memfd keeps a program in memory that nobody can change any more, this process included, to be executed from
+// there. There is one call, Seal.
+package memfd
 
 import (
 	"fmt"
@@ -14,22 +16,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// name is what /proc/PID/exe says behind "/memfd:".
-const name = "switchyard-helper"
-
-// seals forbid every change, and that of the seals, fcntl(2). sealExec is of Linux 6.3 and later.
+// Seals forbid every change, and that of the seals, fcntl(2). Exec forbids a change of the mode as well, where the
+// kernel knows it: Linux 6.3 and later.
 const (
-	seals    = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	sealExec = unix.F_SEAL_EXEC
+	Seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	Exec  = unix.F_SEAL_EXEC
 )
 
 // mode lets every account run the program: in a container it is any uid, and in a user namespace none of ours.
 const mode = 0o555
 
-// seal copies a program to memory and makes it unchangeable. The descriptor that it returns can only read: the one
-// that wrote could, as any for writing, be told apart by nobody from a right to write.
-func seal(program io.Reader) (*os.File, error) {
-	memory, err := create()
+// Seal copies a program to memory and adds seals, Exec among them only where it is known. Name is what
+// /proc/PID/exe says behind "/memfd:". The descriptor that it returns can only read: one that could
+// write would be of no use to anybody, but need not be explained either. The caller closes it; the memory is free when all
+// who run it have ended.
+func Seal(name string, program io.Reader, seals int) (*os.File, error) {
+	memory, err := create(name)
 	if err != nil {
 		return nil, err
 	}
@@ -41,20 +43,23 @@ func seal(program io.Reader) (*os.File, error) {
 	if err := unix.Fchmod(fd, mode); err != nil {
 		return nil, os.NewSyscallError("fchmod", err)
 	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals|sealExec); err == unix.EINVAL {
-		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals)
-		if err != nil {
-			return nil, fmt.Errorf("sealing its copy: %w", err)
-		}
-	} else if err != nil {
+	if err := addSeals(fd, seals); err != nil {
 		return nil, fmt.Errorf("sealing its copy: %w", err)
 	}
 	return os.Open("/proc/self/fd/" + strconv.Itoa(fd))
 }
 
+func addSeals(fd, seals int) error {
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals)
+	if err == unix.EINVAL && seals&Exec != 0 {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals&^Exec)
+	}
+	return err
+}
+
 // create makes the memory. Linux before 6.3 does not know MFD_EXEC, and later ones may forbid what does not
 // say it (sysctl vm.memfd_noexec).
-func create() (*os.File, error) {
+func create(name string) (*os.File, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
 	if err == unix.EINVAL {
