@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/api"
+	"switchyard/client"
 	"switchyard/client/show"
 )
 
@@ -45,6 +46,17 @@ func printList[T any](w io.Writer, o outputFlag, items []T, header []string, row
 		rows = append(rows, row(i))
 	}
 	return show.Table(w, header, rows)
+}
+
+// list prints what get gets from the selected controller as -o says.
+func list[T any](p *program, o outputFlag, header []string, row func(T) []string, get func(c *client.Controller) ([]T, error)) error {
+	return p.call(func(c *client.Controller) error {
+		items, err := get(c)
+		if err != nil {
+			return err
+		}
+		return printList(p.out, o, items, header, row)
+	})
 }
 
 // printRecord prints one record as -o says.

@@ -122,7 +122,7 @@ func (p *program) logout() *cobra.Command {
 }
 
 func (p *program) revokeOwn(cmd *cobra.Command) error {
-	return p.with(func(c *client.Controller, _ contexts.Selected) error {
+	return p.call(func(c *client.Controller) error {
 		who, err := c.Whoami(cmd.Context())
 		if err != nil {
 			return err

@@ -14,7 +14,6 @@ import (
 
 	"switchyard/api"
 	"switchyard/client"
-	"switchyard/client/contexts"
 	"switchyard/client/show"
 )
 
@@ -27,7 +26,7 @@ func (p *program) ls() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ls", Aliases: []string{"list"}, Short: "List the containers that you may see", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				items, err := c.ListContainers(cmd.Context(), filter, all)
 				if err != nil {
 					return err
@@ -89,7 +88,7 @@ func (p *program) completeContainers(cmd *cobra.Command, args []string, _ string
 	ctx, cancel := context.WithTimeout(context.Background(), completeTimeout)
 	defer cancel()
 	var names []string
-	p.with(func(c *client.Controller, _ contexts.Selected) (err error) { // a completion has nobody to tell errors
+	p.call(func(c *client.Controller) (err error) { // a completion has nobody to tell errors
 		names, err = c.CompleteContainers(ctx)
 		return err
 	})

@@ -137,6 +137,11 @@ func (p *program) with(f func(c *client.Controller, s contexts.Selected) error) 
 	return f(c, s)
 }
 
+// call is with for who does not care how the controller was selected.
+func (p *program) call(f func(c *client.Controller) error) error {
+	return p.with(func(c *client.Controller, _ contexts.Selected) error { return f(c) })
+}
+
 // note tells the user something on standard error, in one line.
 func (p *program) note(format string, args ...any) {
 	fmt.Fprintf(p.err, "switchyard: %s\n", show.Line(fmt.Sprintf(format, args...)))

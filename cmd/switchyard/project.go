@@ -12,7 +12,6 @@ import (
 
 	"switchyard/api"
 	"switchyard/client"
-	"switchyard/client/contexts"
 	"switchyard/client/show"
 )
 
@@ -30,7 +29,7 @@ func (p *program) projectCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "Make a project, of which you are the owner", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				project, err := c.CreateProject(cmd.Context(), api.CreateProject{Name: args[0], ShellAccess: access.value})
 				return p.printProject(output, project, err)
 			})
@@ -56,12 +55,8 @@ func (p *program) projectList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the projects that you may see", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
-				items, err := c.Projects(cmd.Context())
-				if err != nil {
-					return err
-				}
-				return printList(p.out, output, items, []string{"NAME", "MEMBERS", "SHELL ACCESS", "AGE"}, projectRow)
+			return list(p, output, []string{"NAME", "MEMBERS", "SHELL ACCESS", "AGE"}, projectRow, func(c *client.Controller) ([]api.Project, error) {
+				return c.Projects(cmd.Context())
 			})
 		},
 	}
@@ -78,7 +73,7 @@ func (p *program) projectShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show NAME", Short: "Show a project and its members", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				project, err := c.Project(cmd.Context(), args[0])
 				return p.printProject(output, project, err)
 			})
@@ -96,7 +91,7 @@ func (p *program) projectUpdate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "update NAME", Short: "Change a project", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				project, err := c.UpdateProject(cmd.Context(), args[0], api.UpdateProject{ShellAccess: access.change})
 				return p.printProject(output, project, err)
 			})
@@ -112,7 +107,7 @@ func (p *program) projectRemove() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove NAME", Short: "Delete a project that has no containers", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				return c.RemoveProject(cmd.Context(), args[0])
 			})
 		},
@@ -129,7 +124,7 @@ func (p *program) projectAddMember() *cobra.Command {
 			default:
 				return fmt.Errorf("there is no role %q: use %s, %s or %s", role, api.Viewer, api.Member, api.Owner)
 			}
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				return c.SetMember(cmd.Context(), args[0], args[1], api.Role(role))
 			})
 		},
@@ -142,7 +137,7 @@ func (p *program) projectRemoveMember() *cobra.Command {
 	return &cobra.Command{
 		Use: "remove-member PROJECT USER", Short: "Take a user's role in a project away", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				return c.RemoveMember(cmd.Context(), args[0], args[1])
 			})
 		},

@@ -8,7 +8,6 @@ import (
 
 	"switchyard/api"
 	"switchyard/client"
-	"switchyard/client/contexts"
 	"switchyard/client/show"
 )
 
@@ -31,13 +30,8 @@ func (p *program) sessionList() *cobra.Command {
 			case ended:
 				filter.State = api.SessionsEnded
 			}
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
-				items, err := c.Sessions(cmd.Context(), filter)
-				if err != nil {
-					return err
-				}
-				return printList(p.out, output, items, []string{"ID", "USER", "CONTAINER", "PROJECT", "FROM", "STARTED", "ENDED", "IN", "OUT"}, sessionRow)
-			})
+			return list(p, output, []string{"ID", "USER", "CONTAINER", "PROJECT", "FROM", "STARTED", "ENDED", "IN", "OUT"}, sessionRow,
+				func(c *client.Controller) ([]api.Session, error) { return c.Sessions(cmd.Context(), filter) })
 		},
 	}
 	f := cmd.Flags()
@@ -61,7 +55,7 @@ func (p *program) sessionClose() *cobra.Command {
 	return &cobra.Command{
 		Use: "close ID...", Short: "Close live sessions", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				for _, id := range ids {
 					if err := c.CloseSession(cmd.Context(), api.SessionID(id)); err != nil {
 						return err
@@ -89,7 +83,7 @@ func (p *program) settingsShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show", Short: "Show the switches", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				s, err := c.Settings(cmd.Context())
 				return p.printSettings(output, s, err)
 			})
@@ -109,7 +103,7 @@ func (p *program) settingsSet() *cobra.Command {
 		Use: "set", Short: "Change the switches", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in.ShellAccess = api.ShellAccess(access)
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				s, err := c.UpdateSettings(cmd.Context(), in)
 				return p.printSettings(output, s, err)
 			})

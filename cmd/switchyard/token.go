@@ -11,7 +11,6 @@ import (
 
 	"switchyard/api"
 	"switchyard/client"
-	"switchyard/client/contexts"
 	"switchyard/client/show"
 )
 
@@ -48,7 +47,7 @@ be shown again: the controller keeps no more than its digest.`,
 }
 
 func (p *program) makeToken(cmd *cobra.Command, in api.CreateToken) (secret string, err error) {
-	err = p.with(func(c *client.Controller, _ contexts.Selected) error {
+	err = p.call(func(c *client.Controller) error {
 		t, err := c.CreateToken(cmd.Context(), in)
 		if err != nil {
 			return err
@@ -68,13 +67,8 @@ func (p *program) tokenList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List tokens, without their secrets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
-				items, err := c.Tokens(cmd.Context(), user)
-				if err != nil {
-					return err
-				}
-				return printList(p.out, output, items, []string{"ID", "USER", "NOTE", "CREATED", "EXPIRES", "LAST USED", "REVOKED"}, tokenRow)
-			})
+			return list(p, output, []string{"ID", "USER", "NOTE", "CREATED", "EXPIRES", "LAST USED", "REVOKED"}, tokenRow,
+				func(c *client.Controller) ([]api.Token, error) { return c.Tokens(cmd.Context(), user) })
 		},
 	}
 	cmd.Flags().StringVar(&user, "user", "", "those of this user")
@@ -90,7 +84,7 @@ func (p *program) tokenRevoke() *cobra.Command {
 	return &cobra.Command{
 		Use: "revoke ID...", Short: "Make tokens worthless, by their ids", Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				for _, id := range ids {
 					if err := c.RevokeToken(cmd.Context(), api.TokenID(id)); err != nil {
 						return err

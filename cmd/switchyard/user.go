@@ -13,7 +13,6 @@ import (
 
 	"switchyard/api"
 	"switchyard/client"
-	"switchyard/client/contexts"
 	"switchyard/client/show"
 )
 
@@ -22,7 +21,7 @@ func (p *program) whoami() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "whoami", Short: "Show who the controller takes you for", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				who, err := c.Whoami(cmd.Context())
 				if err != nil {
 					return err
@@ -68,7 +67,7 @@ func (p *program) userCreate() *cobra.Command {
 		Use: "create NAME", Short: "Make a user", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in.Name = args[0]
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				u, err := c.CreateUser(cmd.Context(), in)
 				return p.printUser(output, u, err)
 			})
@@ -93,12 +92,8 @@ func (p *program) userList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the users", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
-				items, err := c.Users(cmd.Context())
-				if err != nil {
-					return err
-				}
-				return printList(p.out, output, items, []string{"NAME", "ADMIN", "DISABLED", "AGE"}, userRow)
+			return list(p, output, []string{"NAME", "ADMIN", "DISABLED", "AGE"}, userRow, func(c *client.Controller) ([]api.User, error) {
+				return c.Users(cmd.Context())
 			})
 		},
 	}
@@ -115,7 +110,7 @@ func (p *program) userSwitch(use, short string, disabled bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(func(c *client.Controller, _ contexts.Selected) error {
+			return p.call(func(c *client.Controller) error {
 				u, err := c.UpdateUser(cmd.Context(), args[0], api.UpdateUser{Disabled: &disabled})
 				return p.printUser(output, u, err)
 			})
