@@ -30,6 +30,10 @@ var suites = []struct {
 	{"git", testGit},
 	{"sshfs", testSSHFS},
 	{"lftp", testLFTP},
+	{"PuTTY", testPuTTY},
+	{"dropbear", testDropbear},
+	{"paramiko", testParamiko},
+	{"asyncssh", testAsyncSSH},
 }
 
 func TestClients(t *testing.T) {

@@ -27,10 +27,12 @@ const (
 // old is the modification time of the trees' files, for clients that keep it.
 var old = time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 
+const backslash = `back\slash.txt`
+
 // names are those of the files that a client may get wrong.
 var names = []string{
 	"plain.txt", "with space.txt", `it's "quoted".txt`, "ünïcödé-日本語-😀.txt", "$HOME `id` ;&|.txt",
-	"stars*and?[marks].txt", "back\\slash.txt", "#hash~tilde%percent", ".hidden", "deep/er/a b/c.txt",
+	"stars*and?[marks].txt", backslash, "#hash~tilde%percent", ".hidden", "deep/er/a b/c.txt",
 }
 
 // tree is a directory to transfer. It is not changed once it is made.
@@ -137,11 +139,12 @@ func manifestOf(t *testing.T, dir string) manifest {
 type loss int
 
 const (
-	times    loss = 1 << iota // of files
-	dirTimes                  // times of directories
-	modes                     // permissions
-	links                     // symbolic links are left out
-	followed                  // links are files and directories in the copy
+	times       loss = 1 << iota // of files
+	dirTimes                     // times of directories
+	modes                        // permissions
+	links                        // symbolic links are left out
+	followed                     // links are files and directories in the copy
+	backslashed                  // a backslash ends a directory's name, as on Windows, so names begin after it
 )
 
 // without is what is left of a tree after the losses, of times those of links always.
@@ -151,6 +154,10 @@ func (m manifest) without(l loss) manifest {
 		if l&followed != 0 && e.kind == fs.ModeSymlink {
 			left.follow(path, e.link)
 		}
+	}
+	if e, ok := left[backslash]; ok && l&backslashed != 0 {
+		delete(left, backslash)
+		left[backslash[strings.Index(backslash, `\`)+1:]] = e
 	}
 	for path, e := range left {
 		if l&links != 0 && e.kind == fs.ModeSymlink {

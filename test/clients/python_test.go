@@ -1,0 +1,67 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package clients
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"switchyard/test/rig"
+)
+
+// pythonTarget is what the scripts in testdata know of their target.
+type pythonTarget struct {
+	Host       string `json:"host"`
+	Login      string `json:"login"`
+	UID        int    `json:"uid"`
+	Shell      bool   `json:"shell"`
+	Proxy      string `json:"proxy"`
+	KnownHosts string `json:"known_hosts"`
+	Dir        string `json:"dir"`  // of the target, empty
+	Here       string `json:"here"` // a path to copy to
+	File       string `json:"file"`
+	Tree       string `json:"tree"`
+	Echo       int    `json:"echo"` // a port of 127.0.0.1 in the container
+}
+
+// python runs a script, which must say that these checks held.
+func (f *fleet) python(t *testing.T, x *target, module, knownHosts string, checks ...string) (outside, here string) {
+	t.Helper()
+	inside, outside := x.fresh(t)
+	here = filepath.Join(t.TempDir(), "back")
+	about, err := json.Marshal(pythonTarget{
+		Host: x.host, Login: x.login, UID: x.uid, Shell: x.hasShell(), Proxy: f.proxyCommand(x.host), KnownHosts: knownHosts,
+		Dir: inside, Here: here, File: filepath.Join(f.tree.dir, "medium"), Tree: f.tree.dir, Echo: x.serve(t, echo),
+	})
+	must(t, err)
+	script, err := filepath.Abs("testdata/" + module + "_client.py")
+	must(t, err)
+	r := run(t, f.command(rig.NeedPython(t, module), "-W", "ignore", "-B", script), bytes.NewReader(about))
+	if want := "ok " + strings.Join(checks, "\nok ") + "\n"; r.Code != 0 || r.Stdout != want {
+		t.Errorf("exit code %d, got %q, want %q, stderr %s", r.Code, r.Stdout, want, r.Stderr)
+	}
+	x.owned(t, outside)
+	return outside, here
+}
+
+// testParamiko is paramiko, which knows no host certificates.
+func testParamiko(t *testing.T, f *fleet) {
+	known := f.knownKeys(t, filepath.Join(t.TempDir(), "known_hosts"))
+	f.each(t, func(t *testing.T, x *target) {
+		f.python(t, x, "paramiko", known, "commands", "terminals", "sftp", "forwards")
+	})
+}
+
+// testAsyncSSH is asyncssh, which reads OpenSSH's known_hosts with its authorities.
+func testAsyncSSH(t *testing.T, f *fleet) {
+	f.each(t, func(t *testing.T, x *target) {
+		outside, here := f.python(t, x, "asyncssh", filepath.Join(f.Dir, "known_hosts"),
+			"commands", "signals", "terminals", "sftp", "forwards")
+		f.tree.check(t, outside+"/copy", dirTimes)
+		f.tree.check(t, here, dirTimes)
+	})
+}

@@ -1,0 +1,121 @@
+# Copyright The Switchyard Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""asyncssh: commands, terminals, signals, sftp and forwards."""
+
+import asyncio
+import os
+import shlex
+
+from common import ECHO, ok, same, target
+
+import asyncssh
+
+
+def connect():
+    return asyncssh.connect(
+        target["host"],
+        username=target["login"],
+        proxy_command=shlex.split(target["proxy"]),
+        known_hosts=target["known_hosts"],
+        client_keys=None,
+        agent_path=None,
+        config=None,
+    )
+
+
+async def commands(conn):
+    if target["shell"]:
+        command = "cat; id -u; echo it went wrong >&2; exit 7"
+        result = await conn.run(command, input="from here\n")
+        same(result.stdout, "from here\n%d\n" % target["uid"])
+        same(result.stderr, "it went wrong\n")
+        same((result.exit_status, result.exit_signal), (7, None))
+        codes = await asyncio.gather(*(conn.run("exit %d" % code) for code in range(20)))
+        same([code.exit_status for code in codes], list(range(20)))
+    else:
+        result = await conn.run("/sleep word")
+        same("invalid number 'word'" in result.stderr, True)
+        same(result.exit_status, 1)
+    ok("commands")
+
+
+async def signals(conn):
+    command = "echo READY; exec sleep 1000000" if target["shell"] else "/sleep 1000000"
+    for name in ("HUP", "INT", "TERM", "KILL", "USR1"):
+        async with conn.create_process(command) as process:
+            if target["shell"]:
+                same(await process.stdout.readline(), "READY\n")
+            process.send_signal(name)
+            result = await process.wait()
+            same((result.exit_status, result.exit_signal and result.exit_signal[0]), (-1, name))
+    if target["shell"]:
+        result = await conn.run("kill -SEGV $$")
+        same((result.exit_signal[0], result.returncode), ("SEGV", -11))
+    ok("signals")
+
+
+async def terminals(conn):
+    if not target["shell"]:
+        async with conn.create_process("/sleep 1000000", term_type="xterm") as process:
+            process.stdin.write("\x03")
+            same((await process.wait()).exit_signal[0], "INT")
+        return ok("terminals")
+    async with conn.create_process(term_type="xterm", term_size=(97, 31), stderr=asyncssh.STDOUT) as process:
+        process.stdin.write("PS1=; stty -echo; echo; echo READY; stty size; read line; stty size; exit 3\n")
+        while await process.stdout.readline() != "READY\r\n":
+            pass
+        same(await process.stdout.readline(), "31 97\r\n")
+        process.change_terminal_size(120, 45)
+        process.stdin.write("\n")
+        same(await process.stdout.readline(), "45 120\r\n")
+        same((await process.wait()).exit_status, 3)
+    ok("terminals")
+
+
+async def files(conn):
+    async with conn.start_sftp_client() as sftp:
+        await sftp.chdir(target["dir"])
+        await sftp.put(target["tree"], "copy", recurse=True, preserve=True)
+        await sftp.get("copy", target["here"], recurse=True, preserve=True)
+        same(sorted(await sftp.glob("copy/*.txt")), sorted("copy/" + n for n in os.listdir(target["tree"]) if n.endswith(".txt") and n[0] != "."))
+        await sftp.link("copy/empty", "hard")
+        same((await sftp.stat("hard")).nlink, 2)
+        same((await sftp.statvfs(".")).bsize > 0, True)
+        async with sftp.open("hard", "a") as file:
+            await file.write("more")
+            await file.fsync()
+        same((await sftp.stat("copy/empty")).size, 4)
+        await sftp.truncate("hard", 0)
+        await sftp.utime("hard", (981173106, 981173106))
+        await sftp.remove("hard")
+        same(await sftp.exists("no such file"), False)
+    ok("sftp")
+
+
+async def exchange(reader, writer):
+    """exchange sends through an echo, and half-closes."""
+    writer.write(ECHO)
+    writer.write_eof()
+    same(await reader.read(), ECHO)
+    writer.close()
+
+
+async def forwards(conn):
+    await exchange(*await conn.open_connection("127.0.0.1", target["echo"], encoding=None))
+    async with await conn.forward_local_port("127.0.0.1", 0, "127.0.0.1", target["echo"]) as listener:
+        await exchange(*await asyncio.open_connection("127.0.0.1", listener.get_port()))
+    try:
+        await conn.open_connection("127.0.0.1", 1)
+        raise AssertionError("nothing listens there")
+    except asyncssh.ChannelOpenError as refusal:
+        same(refusal.code, 2)  # SSH_OPEN_CONNECT_FAILED
+    ok("forwards")
+
+
+async def main():
+    async with connect() as conn:
+        for check in (commands, signals, terminals, files, forwards):
+            await check(conn)
+
+
+asyncio.run(main())

@@ -1,0 +1,149 @@
+# Copyright The Switchyard Authors.
+# SPDX-License-Identifier: Apache-2.0
+"""paramiko: commands, terminals, sftp and forwards."""
+
+import stat
+import threading
+
+from common import ECHO, checksum, ok, same, target
+
+import paramiko
+
+
+class Client(paramiko.SSHClient):
+    """SSHClient never asks for the method "none", by which the server lets in who came through the proxy."""
+
+    def _auth(self, username, *args):
+        self._transport.auth_none(username)
+
+
+def connect():
+    client = Client()
+    client.load_host_keys(target["known_hosts"])
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    client.connect(
+        target["host"],
+        username=target["login"],
+        sock=paramiko.ProxyCommand(target["proxy"]),
+        allow_agent=False,
+        look_for_keys=False,
+    )
+    return client
+
+
+def commands(client):
+    if target["shell"]:
+        stdin, stdout, stderr = client.exec_command("cat; id -u; echo it went wrong >&2; exit 7")
+        stdin.write("from here\n")
+        stdin.channel.shutdown_write()
+        same(stdout.read(), b"from here\n%d\n" % target["uid"])
+        same(stderr.read(), b"it went wrong\n")
+        same(stdout.channel.recv_exit_status(), 7)
+    else:
+        _, stdout, stderr = client.exec_command("/sleep word")
+        same(b"invalid number 'word'" in stderr.read(), True)
+        same(stdout.channel.recv_exit_status(), 1)
+    ok("commands")
+
+
+def terminals(client):
+    if not target["shell"]:
+        channel = client.get_transport().open_session()
+        channel.get_pty()
+        channel.exec_command("/sleep 1000000")
+        channel.send(b"\x03")  # what the terminal makes SIGINT of
+        same(channel.recv_exit_status(), -1)  # a signal: paramiko does not say which
+        return ok("terminals")
+    channel = client.invoke_shell("xterm", width=97, height=31)
+    output = channel.makefile("rb")
+    channel.send(b"PS1=; stty -echo; echo; echo READY; stty size; read line; stty size; echo $TERM; exit 3\n")
+    while output.readline() != b"READY\r\n":
+        pass
+    same(output.readline(), b"31 97\r\n")
+    channel.resize_pty(width=120, height=45)
+    channel.send(b"\n")
+    same(output.readline(), b"45 120\r\n")
+    same(output.readline(), b"xterm\r\n")
+    same(channel.recv_exit_status(), 3)
+    ok("terminals")
+
+
+def files(client):
+    with client.open_sftp() as sftp:
+        sftp.chdir(target["dir"])
+        name = "it's \"odd\" ünd 日本.bin"
+        sftp.put(target["file"], name)
+        sftp.get(name, target["here"])
+        same(checksum(target["here"]), checksum(target["file"]))
+        sftp.chmod(name, 0o640)
+        sftp.utime(name, (1e9, 1e9 + 1))
+        sftp.symlink(name, "link")
+        same(sftp.readlink("link"), name)
+        same(stat.S_ISLNK(sftp.lstat("link").st_mode), True)
+        attributes = sftp.stat("link")
+        same((stat.S_IMODE(attributes.st_mode), attributes.st_mtime, attributes.st_uid), (0o640, 1e9 + 1, target["uid"]))
+        edit(sftp)
+        sftp.mkdir("made")
+        same(sorted(sftp.listdir()), sorted([name, "link", "made", "edited"]))
+        sftp.rmdir("made")
+        sftp.remove("link")
+        missing(sftp)
+    ok("sftp")
+
+
+def edit(sftp):
+    """edit writes in the middle of a file, cuts it, and puts it over another."""
+    with sftp.open("draft", "w+") as file:
+        file.write(b"0123456789")
+        file.seek(4)
+        file.write(b"xx")
+        file.flush()
+        file.truncate(8)
+        file.seek(0)
+        same(file.read(), b"0123xx67")
+    with sftp.open("edited", "x"):
+        pass
+    try:
+        sftp.rename("draft", "edited")
+        raise AssertionError("a rename of sftp's own replaces nothing")
+    except OSError:
+        pass
+    sftp.posix_rename("draft", "edited")
+    same(sftp.stat("edited").st_size, 8)
+
+
+def missing(sftp):
+    try:
+        sftp.stat("no such file")
+        raise AssertionError("a file that is not there")
+    except FileNotFoundError:
+        pass
+
+
+def exchange(channel):
+    """exchange sends through an echo, and half-closes."""
+    sender = threading.Thread(target=lambda: (channel.sendall(ECHO), channel.shutdown_write()))
+    sender.start()
+    got = b"".join(iter(lambda: channel.recv(1 << 16), b""))
+    sender.join()
+    channel.close()
+    same(got, ECHO)
+
+
+def forwards(client):
+    transport = client.get_transport()
+    exchange(transport.open_channel("direct-tcpip", ("127.0.0.1", target["echo"]), ("127.0.0.1", 1)))
+    try:
+        transport.open_channel("direct-tcpip", ("127.0.0.1", 1), ("127.0.0.1", 1))
+        raise AssertionError("nothing listens there")
+    except paramiko.ChannelException as refusal:
+        same(refusal.code, 2)  # SSH_OPEN_CONNECT_FAILED
+    ok("forwards")
+
+
+client = connect()
+commands(client)
+terminals(client)
+files(client)
+forwards(client)
+client.close()
