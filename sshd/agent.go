@@ -19,9 +19,10 @@ func (s *session) handleAgent(payload []byte) error {
 	err := s.mayForwardAgent(payload)
 	if err != nil {
 		s.c.note("your agent is not forwarded: " + err.Error())
+		return err
 	}
-	s.agent = err == nil
-	return err
+	s.agent = true
+	return nil
 }
 
 func (s *session) mayForwardAgent(payload []byte) error {
@@ -72,7 +73,7 @@ func (c *connection) agentSocket() (string, error) {
 	}
 	p.agent = path
 	c.handlers.Go(func() {
-		c.serveListener(c.ctx, l, "auth-agent@openssh.com", func(net.Conn) any { return struct{}{} })
+		c.serveListener(c.ctx, l, "auth-agent@openssh.com", func(net.Conn) []byte { return nil })
 	})
 	return path, nil
 }

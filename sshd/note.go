@@ -3,6 +3,8 @@
 
 package sshd
 
+import "slices"
+
 // maxNotes is how many notes wait for a session to show them.
 const maxNotes = 8
 
@@ -12,8 +14,9 @@ const maxNotes = 8
 func (c *connection) note(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.notes) < maxNotes {
-		c.notes = append(c.notes, oneLine(line))
+	line = oneLine(line)
+	if len(c.notes) < maxNotes && !slices.Contains(c.notes, line) {
+		c.notes = append(c.notes, line)
 	}
 }
 

@@ -28,8 +28,8 @@ const (
 )
 
 // serveListener opens a channel for each connection that is accepted, until ctx or the listener ends. It
-// does not wait for the channels, close does.
-func (c *connection) serveListener(ctx context.Context, l net.Listener, kind string, open func(net.Conn) any) {
+// does not wait for the channels, close does. open is the payload of their opens.
+func (c *connection) serveListener(ctx context.Context, l net.Listener, kind string, open func(net.Conn) []byte) {
 	defer l.Close()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
@@ -38,7 +38,7 @@ func (c *connection) serveListener(ctx context.Context, l net.Listener, kind str
 		switch {
 		case err == nil:
 			failures = 0
-			if !c.startAccepted(ctx, conn, kind, gossh.Marshal(open(conn))) {
+			if !c.startAccepted(ctx, conn, kind, open(conn)) {
 				conn.Close()
 			}
 		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:

@@ -78,12 +78,12 @@ func (c *connection) listenTCP(host string, port uint16) (net.Listener, error) {
 // servePort opens a channel for each connection to a port. The client knows the port by the address that
 // it asked for, and not by the one that was made of it, which is also what OpenSSH's server tells it.
 func (c *connection) servePort(l net.Listener, at place) {
-	c.serveListener(c.ctx, l, "forwarded-tcpip", func(conn net.Conn) any {
+	c.serveListener(c.ctx, l, "forwarded-tcpip", func(conn net.Conn) []byte {
 		from := addrPort(conn.RemoteAddr())
-		return forwardedTCPIPMsg{
+		return gossh.Marshal(forwardedTCPIPMsg{
 			Host: at.host, Port: uint32(at.port),
 			OriginatorHost: from.Addr().String(), OriginatorPort: uint32(from.Port()),
-		}
+		})
 	})
 }
 

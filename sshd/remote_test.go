@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -237,7 +238,7 @@ func TestRemoteForwardThatTheClientRefusesResetsTheConnection(t *testing.T) {
 
 func TestRemoteForwardThatTheClientNeverAnswersIsClosed(t *testing.T) {
 	h, _ := newPortHost(t)
-	h.cfg.AnswerTimeout = 1
+	h.cfg.AnswerTimeout = 200 * time.Millisecond
 	c, _ := h.dial("app")
 	opens := c.HandleChannelOpen("forwarded-tcpip")
 	inside := dialPort(t, askToListen(t, c, "localhost", 0))

@@ -140,8 +140,8 @@ func isStale(ctx context.Context, sockets Sockets, path string) bool {
 
 // serveSocket opens a channel for each connection to a socket.
 func (c *connection) serveSocket(l net.Listener, at place) {
-	c.serveListener(c.ctx, l, "forwarded-streamlocal@openssh.com", func(net.Conn) any {
-		return forwardedStreamLocalMsg{Path: at.path}
+	c.serveListener(c.ctx, l, "forwarded-streamlocal@openssh.com", func(net.Conn) []byte {
+		return gossh.Marshal(forwardedStreamLocalMsg{Path: at.path})
 	})
 }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 
+	gossh "golang.org/x/crypto/ssh"
+
 	"switchyard/api"
 )
 
@@ -112,9 +114,9 @@ func (s *session) startX11(m x11ReqMsg) ([]string, error) {
 		l = &single{Listener: l}
 	}
 	s.running.Go(func() {
-		s.c.serveListener(s.ctx, l, "x11", func(conn net.Conn) any {
+		s.c.serveListener(s.ctx, l, "x11", func(conn net.Conn) []byte {
 			from := addrPort(conn.RemoteAddr())
-			return x11Msg{OriginatorHost: from.Addr().String(), OriginatorPort: uint32(from.Port())}
+			return gossh.Marshal(x11Msg{OriginatorHost: from.Addr().String(), OriginatorPort: uint32(from.Port())})
 		})
 	})
 	return []string{fmt.Sprintf("DISPLAY=localhost:%d.%d", display, m.Screen), "XAUTHORITY=" + file}, nil
