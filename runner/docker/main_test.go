@@ -10,6 +10,11 @@ import (
 	"testing"
 
 	"switchyard/test/rig"
+	testworld "switchyard/test/world"
 )
 
-func TestMain(m *testing.M) { os.Exit(rig.VerifyNoLeaks(m)) }
+func TestMain(m *testing.M) {
+	code := rig.VerifyNoLeaks(m)
+	testworld.Cleanup()
+	os.Exit(code)
+}
