@@ -1,0 +1,268 @@
+// Copyright The Switchyard Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build linux
+
+package sessions
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"switchyard/runner/cgroup/cgrouptest"
+	"switchyard/runner/proc"
+	"switchyard/test/rig"
+)
+
+// startFamily starts a session of which no keeper of this process knows.
+func (w *world) startFamily(rest string) (s *session, start func() (own, apart, deaf int)) {
+	p := w.Start(w.t, "echo; read -r _; "+family+rest)
+	p.Line(w.t)
+	s = &session{Process: p}
+	return s, func() (int, int, int) {
+		fmt.Fprintln(p.In)
+		return s.awaitFamily(w.t)
+	}
+}
+
+func TestTheNextRunnerEndsWhatAKilledOneLeft(t *testing.T) {
+	for how, rest := range map[string]string{"with leaders": "exec sleep 1000", "of leaders that have exited": ""} {
+		t.Run(how, func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				s, start := w.startFamily(rest)
+				dead := w.otherRunner(s.PID)
+				own, apart, deaf := start()
+				dead.kill()
+				k := w.open(HangUp)
+				cgrouptest.Gone(t, s.PID, own)
+				if !cgrouptest.Alive(apart) || !cgrouptest.Alive(deaf) || !cgrouptest.Alive(w.PID) {
+					t.Error("what was detached was ended")
+				}
+				k.Close()
+				w.nothingIsLeft()
+			})
+		})
+	}
+}
+
+func TestTheNextRunnersPolicyDecides(t *testing.T) {
+	for policy, ended := range map[Policy]bool{Kill: true, Keep: false} {
+		t.Run(string(policy), func(t *testing.T) {
+			w := newWorld(t, true)
+			s, start := w.startFamily("exec sleep 1000")
+			dead := w.otherRunner(s.PID)
+			own, apart, deaf := start()
+			dead.kill()
+			w.open(policy).Close()
+			for _, pid := range []int{s.PID, own, apart, deaf} {
+				if ended {
+					cgrouptest.Gone(t, pid)
+				} else if !cgrouptest.Alive(pid) {
+					t.Error("a process was ended")
+				}
+			}
+			w.nothingIsLeft()
+		})
+	}
+}
+
+// One that is about to end still has sessions while the next has begun.
+func TestAnotherRunnersSessionsAreLeftAlone(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		s, start := w.startFamily("exec sleep 1000")
+		other := w.otherRunner(s.PID)
+		own, _, _ := start()
+		groups := len(w.sessionGroups())
+		w.open(Kill).Close()
+		if !cgrouptest.Alive(s.PID) || !cgrouptest.Alive(own) || len(w.sessionGroups()) != groups || len(w.records()) != 1 {
+			t.Errorf("cgroups %v, records %v", w.sessionGroups(), w.records())
+		}
+		other.kill()
+		w.open(Kill).Close()
+		cgrouptest.Gone(t, s.PID, own)
+		w.nothingIsLeft()
+	})
+}
+
+func TestRunnersOfOtherContainersAreLeftAlone(t *testing.T) {
+	one, two := newWorld(t, true), newWorld(t, true)
+	two.dir = one.dir
+	s, start := one.startFamily("exec sleep 1000")
+	dead := one.otherRunner(s.PID)
+	start()
+	dead.kill()
+	two.open(Kill).Close()
+	if !cgrouptest.Alive(s.PID) {
+		t.Error("another container's process was ended")
+	}
+	one.open(Kill).Close()
+	one.nothingIsLeft()
+	two.nothingIsLeft()
+}
+
+func TestAPidThatHasPassedToSomebodyElseIsNobodysSession(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		s := w.Start(t, "echo; exec sleep 1000")
+		s.Line(t)
+		leader, err := proc.Open(s.PID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leader.Close()
+		for name, r := range map[string]record{
+			"1": {Boot: bootID(), PID: s.PID, Start: leader.Start() - 1},
+			"2": {Boot: "another", PID: s.PID, Start: leader.Start()},
+			// In the container's own cgroup, and so not in this session's, which has gone.
+			"3": {Boot: bootID(), PID: s.PID, Start: leader.Start(), Cgroup: "switchyard-session-1-1-1"},
+			"4": {Boot: bootID(), PID: s.PID, Start: leader.Start() - 1, Cgroup: "../.."},
+		} {
+			if name == "3" && !w.cgroups {
+				continue
+			}
+			w.leave(name, r)
+		}
+		w.open(Kill).Close()
+		if !cgrouptest.Alive(s.PID) {
+			t.Error("it was ended")
+		}
+		w.nothingIsLeft()
+	})
+}
+
+// leave writes a record as a dead runner would have left it.
+func (w *world) leave(name string, r record) {
+	w.t.Helper()
+	dir := filepath.Join(w.dir, statePrefix+w.ID, "1-1")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := r.write(filepath.Join(dir, name)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestAStartThatDidNotComeFarIsEndedWhole(t *testing.T) {
+	w := newWorld(t, true)
+	p := w.Start(t, "echo; setsid sleep 1000 & echo $!; exec sleep 1000")
+	p.Line(t)
+	child := p.Number(t)
+	dir := filepath.Join(w.Dir, groupName("1-1", 7))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range []int{p.PID, child} {
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, pid), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.open(Keep).Close()
+	cgrouptest.Gone(t, p.PID, child)
+	w.nothingIsLeft()
+}
+
+func TestAnInstanceOfDockerExecWithoutAProcessIsAbandoned(t *testing.T) {
+	w := newWorld(t, true)
+	w.leave("1", record{Boot: bootID(), Instance: "abc"})
+	var mu sync.Mutex
+	var abandoned []string
+	c := w.config(HangUp)
+	c.Abandon = func(id string) { mu.Lock(); defer mu.Unlock(); abandoned = append(abandoned, id) }
+	Open(c).Close()
+	if fmt.Sprint(abandoned) != "[abc]" {
+		t.Errorf("abandoned: %q", abandoned)
+	}
+	w.nothingIsLeft()
+}
+
+func TestRecordsThatMakeNoSenseAreDropped(t *testing.T) {
+	w := newWorld(t, true)
+	w.leave("1", record{Boot: bootID(), PID: -5, Cgroup: "a/../../b"})
+	owner := filepath.Join(w.dir, statePrefix+w.ID, "1-1")
+	for name, text := range map[string]string{"2": "", "3": "{", "4": "[]", "5~": "{}", "6": `{"pid": "x"}`} {
+		if err := os.WriteFile(filepath.Join(owner, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.open(Kill).Close()
+	w.nothingIsLeft()
+}
+
+func TestADirectoryOfSomebodyElsesIsNotTrusted(t *testing.T) {
+	w := newWorld(t, true)
+	dir := filepath.Join(w.dir, statePrefix+w.ID)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	k := Open(w.config(HangUp))
+	s := w.begin(k, "exec sleep 1000")
+	if err := s.End(s.leader); err != nil {
+		t.Error(err)
+	}
+	cgrouptest.Gone(t, s.PID)
+	k.Close()
+	if log := w.log.String(); !strings.Contains(log, "no records of sessions can be kept") {
+		t.Errorf("the log does not say so: %s", log)
+	}
+}
+
+func TestRunnersMayComeAndGoAtOnce(t *testing.T) {
+	w := newWorld(t, true)
+	state := state{filepath.Join(w.dir, statePrefix+w.ID)}
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			for i := range 30 {
+				own, dead, err := state.claim(owner(fmt.Sprintf("%d-%d", n, i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if len(dead) > 0 {
+					t.Errorf("owners that live were taken for dead: %v", dead)
+				}
+				state.remove(own)
+			}
+		})
+	}
+	all.Wait()
+	w.nothingIsLeft()
+}
+
+func TestADeadOwnerHasOneHeir(t *testing.T) {
+	w := newWorld(t, true)
+	w.leave("1", record{Boot: bootID()})
+	state := state{filepath.Join(w.dir, statePrefix+w.ID)}
+	one, inherited, err := state.claim("2-2")
+	if err != nil || len(inherited) != 1 {
+		t.Fatalf("inherited %v, %v", inherited, err)
+	}
+	two, more, err := state.claim("3-3")
+	if err != nil || len(more) != 0 {
+		t.Errorf("a second heir: %v, %v", more, err)
+	}
+	for _, d := range []lockedDir{inherited["1-1"], one, two} {
+		state.remove(d)
+	}
+	w.nothingIsLeft()
+}
+
+func TestCloseWaitsForWhatIsBeingEnded(t *testing.T) {
+	w := newWorld(t, true)
+	s, start := w.startFamily("trap : HUP; while :; do sleep 0.05; done")
+	dead := w.otherRunner(s.PID)
+	start()
+	dead.kill()
+	w.open(HangUp).Close()
+	if cgrouptest.Alive(s.PID) {
+		t.Error("it is alive")
+	}
+	w.nothingIsLeft()
+	rig.Eventually(t, cgrouptest.Limit, func() (bool, string) { return len(w.PIDs()) == 3, fmt.Sprint(w.PIDs()) })
+}
