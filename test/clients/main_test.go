@@ -34,6 +34,7 @@ var suites = []struct {
 	{"dropbear", testDropbear},
 	{"paramiko", testParamiko},
 	{"asyncssh", testAsyncSSH},
+	{"terminal", testTerminal},
 }
 
 func TestClients(t *testing.T) {

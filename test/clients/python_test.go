@@ -61,7 +61,7 @@ func testAsyncSSH(t *testing.T, f *fleet) {
 	f.each(t, func(t *testing.T, x *target) {
 		outside, here := f.python(t, x, "asyncssh", filepath.Join(f.Dir, "known_hosts"),
 			"commands", "signals", "terminals", "sftp", "forwards")
-		f.tree.check(t, outside+"/copy", dirTimes)
-		f.tree.check(t, here, dirTimes)
+		f.tree.check(t, outside+"/copy", dirTimes|followed)
+		f.tree.check(t, here, dirTimes|followed)
 	})
 }
