@@ -160,7 +160,7 @@ func TestAStartThatIsGivenUpLeavesNothing(t *testing.T) {
 		root := w.account(t, "root")
 		for _, command := range []sshd.Command{line("echo ran > /ran"), onTerminal("echo ran > /ran")} {
 			command.Account = root
-			for _, at := range []string{"create", "attach", "inspect"} {
+			for _, at := range []string{"creating", "create", "attach", "inspect"} {
 				ctx, cancel := context.WithCancel(t.Context())
 				given := w.withEngine(&interrupted{Engine: w.target.engine, at: at, cancel: cancel})
 				if p, err := given.Start(ctx, command); err == nil || p != nil {
@@ -176,7 +176,8 @@ func TestAStartThatIsGivenUpLeavesNothing(t *testing.T) {
 	})
 }
 
-// interrupted is an engine whose caller gives up at one of its answers.
+// interrupted is an engine whose caller gives up at one of its answers; at "creating" before it, which
+// does not keep the engine from doing what it was asked for.
 type interrupted struct {
 	Engine
 	at     string
@@ -184,9 +185,15 @@ type interrupted struct {
 }
 
 func (e *interrupted) ExecCreate(ctx context.Context, id string, o client.ExecCreateOptions) (client.ExecCreateResult, error) {
-	created, err := e.Engine.ExecCreate(ctx, id, o)
+	if e.at == "creating" {
+		e.cancel()
+	}
+	created, err := e.Engine.ExecCreate(context.WithoutCancel(ctx), id, o)
 	if e.at == "create" {
 		e.cancel()
+	}
+	if e.at == "creating" && ctx.Err() != nil {
+		return client.ExecCreateResult{}, ctx.Err()
 	}
 	return created, err
 }

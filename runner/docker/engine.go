@@ -22,6 +22,8 @@ const (
 	// abandonWait bounds how long a start that was given up is followed, to end
 	// what the engine may still start.
 	abandonWait = 30 * time.Second
+	// createWait bounds the engine's making of an exec instance.
+	createWait = 30 * time.Second
 	// wordsWait bounds the wait for the engine's words on a failed start.
 	wordsWait = 2 * time.Second
 )
@@ -50,19 +52,47 @@ func (t engineExec) start(ctx context.Context, j job) (sshd.Process, error) {
 
 // launch starts a process up to its gate.
 func (t engineExec) launch(ctx context.Context, j job) (*process, error) {
-	created, err := t.engine.ExecCreate(ctx, t.info.ID, execOptions(j))
+	id, err := t.create(ctx, j)
 	if err != nil {
 		return nil, t.failExec("starting a process", err)
 	}
 	s := t.sessions.Begin("docker")
-	s.SetInstance(created.ID)
-	p, err := t.attach(ctx, created.ID, s, j.pty)
+	s.SetInstance(id)
+	p, err := t.attach(ctx, id, s, j.pty)
 	if err != nil {
 		s.Failed()
 		return nil, t.failExec("starting a process", err)
 	}
 	go p.follow()
 	return p, nil
+}
+
+// create makes an exec instance. When ctx ends first, the request goes on in the background: the engine makes
+// the instance whether or not anybody waits for its answer, and only the answer names what is to be cleared up.
+func (t engineExec) create(ctx context.Context, j job) (id string, err error) {
+	type answer struct {
+		id  string
+		err error
+	}
+	created := make(chan answer)
+	t.cleanups.Go(func() {
+		bounded, cancel := context.WithTimeout(context.Background(), createWait)
+		defer cancel()
+		made, err := t.engine.ExecCreate(bounded, t.info.ID, execOptions(j))
+		select {
+		case created <- answer{made.ID, err}:
+		case <-ctx.Done():
+			if err == nil {
+				t.abandon(made.ID)
+			}
+		}
+	})
+	select {
+	case a := <-created:
+		return a.id, a.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // attach starts an instance and takes hold of its process.

@@ -193,7 +193,7 @@ func (t *Target) elsewhere(pid int, err error) error {
 func (t *Target) Info() Info { return t.info }
 
 // Close releases the container, which goes on running. End every process
-// before. It waits, half a minute at most, for failed starts to be cleared up.
+// before. It waits, a minute at most, for failed starts to be cleared up.
 func (t *Target) Close() error {
 	t.cleanups.Wait()
 	t.starter.close()
