@@ -137,8 +137,14 @@ type transport struct {
 	connect *exec.Cmd
 }
 
-// dial connects Go's SSH client through "switchyard connect" as root until the test ends. The host is verified by its certificate.
+// dial connects Go's SSH client through "switchyard connect" as root until the test ends. The host is verified by
+// its certificate.
 func (e edge) dial(t *testing.T) *transport {
+	t.Helper()
+	return e.dialAs(t, "root")
+}
+
+func (e edge) dialAs(t *testing.T, user string) *transport {
 	t.Helper()
 	c := e.Command("connect", e.box.Name)
 	in, out := pipes(t, c)
@@ -150,7 +156,7 @@ func (e edge) dial(t *testing.T) *transport {
 		t.Fatal(err)
 	}
 	conn, channels, requests, err := gossh.NewClientConn(pipeConn{out, in}, e.box.Name+":22", &gossh.ClientConfig{
-		User: "root", HostKeyCallback: known, HostKeyAlgorithms: []string{gossh.CertAlgoED25519v01},
+		User: user, HostKeyCallback: known, HostKeyAlgorithms: []string{gossh.CertAlgoED25519v01},
 	})
 	if err != nil {
 		c.Process.Kill()
