@@ -51,12 +51,10 @@ type connection struct {
 
 	handlers sync.WaitGroup // of channels and requests; added to under mu while over is nil, or from one
 
-	windows  *windows       // what channels that the client opens may hold
-	outgoing outgoing       // the channels that this end opened
-	opening  chan struct{}  // has a token for each channel whose open waits for an answer
-	openers  sync.WaitGroup // those that wait for the answers
-	remotes  remoteForwards
-	private  private // what the connection has in the target
+	windows *windows      // what the client may have sent on its channels
+	opening chan struct{} // has a token for each channel of this end's that waits for the client's answer
+	remotes remoteForwards
+	private private // what the connection has in the target
 }
 
 func newConnection(cfg *Config, conn net.Conn, grant api.Grant) *connection {
@@ -70,7 +68,6 @@ func newConnection(cfg *Config, conn net.Conn, grant api.Grant) *connection {
 		windows:  newWindows(cfg),
 		opening:  make(chan struct{}, maxOpening),
 	}
-	c.conn.onRead = c.outgoing.meter(cfg.maxOutgoing(), c.log)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c
 }

@@ -76,9 +76,7 @@ func (c *connection) waitLibrary() error {
 	ended := make(chan error, 1)
 	go func() {
 		drain(c.library)
-		cause := c.libraryCause()
-		c.releaseOpeners()
-		ended <- cause
+		ended <- c.libraryCause()
 	}()
 	late := time.NewTimer(libraryEnd)
 	defer late.Stop()

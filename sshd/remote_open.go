@@ -10,7 +10,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
 )
 
@@ -75,15 +74,37 @@ func (c *connection) startAccepted(ctx context.Context, conn net.Conn, kind stri
 // serveAccepted serves a connection by a channel of its own. When the client refuses the channel, the
 // connection is reset, as nobody has heard what was said on it.
 func (c *connection) serveAccepted(conn net.Conn, kind string, payload []byte) {
-	ch, requests, err := c.openChannel(kind, payload)
+	window := c.windows.take()
+	defer c.windows.give(window)
+	o, err := openLibraryChannel(c.library, kind, payload, window)
+	if err == nil {
+		err = c.awaitAnswer(o, conn)
+	}
+	<-c.opening
 	if err != nil {
 		c.log.WithError(err).Debugf("opening a channel of the type %s", kind)
 		reset(conn)
 		return
 	}
-	f := forwarded{ch: ch, requests: requests, conn: conn, buffer: largeBuffer}
-	defer c.outgoing.watch(ch, conn)()
-	c.forward(f)
+	c.forward(forwarded{ch: o.ch, requests: o.requests, conn: conn, buffer: bufferFor(window)})
+}
+
+// awaitAnswer waits until the client takes the channel or refuses it. A client that does not answer in
+// time keeps its place among the channels that are being opened, as it keeps the channel, until it does.
+func (c *connection) awaitAnswer(o opening, conn net.Conn) error {
+	late := fmt.Errorf("the client has not answered within %v", c.cfg.AnswerTimeout)
+	ctx, cancel := context.WithTimeoutCause(c.ctx, c.cfg.AnswerTimeout, late)
+	defer cancel()
+	err := o.wait(ctx)
+	if ctx.Err() == nil || c.ctx.Err() != nil {
+		return err
+	}
+	reset(conn)
+	if o.wait(c.ctx) == nil {
+		o.ch.Close()
+		gossh.DiscardRequests(o.requests) // until the client has closed it, too
+	}
+	return late
 }
 
 // reset makes the close of a connection a reset, where it can be.
@@ -92,52 +113,4 @@ func reset(conn net.Conn) {
 		tcp.SetLinger(0)
 	}
 	conn.Close()
-}
-
-// opened is the answer to a channel's open.
-type opened struct {
-	ch       gossh.Channel
-	requests <-chan *gossh.Request
-	err      error
-}
-
-// openChannel opens a channel to the client, for which the caller has put a token into opening. A client that
-// does not answer in time keeps the token until it does, as it keeps the library's part of the channel.
-func (c *connection) openChannel(kind string, payload []byte) (gossh.Channel, <-chan *gossh.Request, error) {
-	conn, ok := c.frameCtx.Value(ssh.ContextKeyConn).(*gossh.ServerConn)
-	if !ok {
-		<-c.opening
-		return nil, nil, errors.New("there is no connection")
-	}
-	answered := make(chan opened)
-	tooLate := make(chan struct{})
-	defer close(tooLate)
-	c.openers.Go(func() {
-		defer func() { <-c.opening }()
-		var o opened
-		o.ch, o.requests, o.err = conn.OpenChannel(kind, payload)
-		select {
-		case answered <- o:
-		case <-tooLate:
-			o.drop()
-		}
-	})
-	late := time.NewTimer(c.cfg.AnswerTimeout)
-	defer late.Stop()
-	select {
-	case o := <-answered:
-		return o.ch, o.requests, o.err
-	case <-late.C:
-		return nil, nil, fmt.Errorf("the client has not answered within %v", c.cfg.AnswerTimeout)
-	case <-c.ctx.Done():
-		return nil, nil, errors.New("the connection has ended")
-	}
-}
-
-// drop closes a channel whose answer came too late, and waits until the client has closed it, too.
-func (o opened) drop() {
-	if o.err == nil {
-		o.ch.Close()
-		gossh.DiscardRequests(o.requests)
-	}
 }

@@ -87,11 +87,11 @@ func (c *connection) servePort(l net.Listener, at place) {
 	})
 }
 
-// addrPort is a TCP address; the zero one stands for any other.
+// addrPort is a TCP address; port 0 of 0.0.0.0 stands for any other.
 func addrPort(a net.Addr) netip.AddrPort {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {
-		return netip.AddrPort{}
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	}
 	ap := tcp.AddrPort()
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())

@@ -7,8 +7,6 @@ import (
 	"reflect"
 	"sync"
 	"unsafe"
-
-	gossh "golang.org/x/crypto/ssh"
 )
 
 const (
@@ -31,14 +29,8 @@ type windows struct {
 }
 
 func newWindows(cfg *Config) *windows {
-	return &windows{free: max(0, cfg.maxIncoming()-cfg.MaxChannels*smallWindow)}
+	return &windows{free: max(0, cfg.MaxUnread-cfg.MaxChannels*smallWindow)}
 }
-
-// maxOutgoing is the part of MaxUnread for the channels that this end opens, see outgoing.
-func (c *Config) maxOutgoing() int { return c.MaxUnread / 4 }
-
-// maxIncoming is the part for those that the client opens.
-func (c *Config) maxIncoming() int { return c.MaxUnread - c.maxOutgoing() }
 
 // take promises a window. give takes the promise back.
 func (w *windows) take() (size int) {
@@ -55,10 +47,10 @@ func (w *windows) give(size int) {
 	w.free += size - smallWindow
 }
 
-// setWindow sets the window of a channel that is not accepted yet: until then the library looks at no
-// data for it. The window is a field of the library's own, so this reaches for it by its name; in a version
+// setWindow sets the window of a channel that is not accepted yet, or not asked for: until then the library looks
+// at no data for it. The window is a field of the library's own, so this reaches for it by its name; in a version
 // that has no such field the window stays as large as it is, and TestWindowsStayWithinTheBudget says so.
-func setWindow(ch gossh.NewChannel, size int) {
+func setWindow(ch any, size int) {
 	if f := field(reflect.ValueOf(ch), "myWindow"); f.IsValid() && f.Kind() == reflect.Uint32 {
 		*(*uint32)(unsafe.Pointer(f.UnsafeAddr())) = uint32(size)
 	}

@@ -42,9 +42,6 @@ var errUnauthenticated = fmt.Errorf("the client sent more than %d bytes before i
 type wire struct {
 	net.Conn
 
-	// onRead is told how much was read, between two reads, on the goroutine that reads.
-	onRead func(n int)
-
 	mu    sync.Mutex // serialises writes; held over I/O, which Close releases
 	held  []byte     // a first part, waiting for the rest
 	timer *time.Timer
@@ -123,9 +120,6 @@ func (w *wire) Read(p []byte) (int, error) {
 	}
 	n, err := w.Conn.Read(p)
 	w.spend(n)
-	if w.onRead != nil {
-		w.onRead(n)
-	}
 	return n, err
 }
 
