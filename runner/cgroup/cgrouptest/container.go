@@ -234,3 +234,14 @@ func Gone(t *testing.T, pids ...int) {
 		return len(left) == 0, fmt.Sprintf("processes %v are there", left)
 	})
 }
+
+// Groups finds the cgroups that are ours in a Docker container's, in whichever hierarchy and with whichever driver.
+func Groups(id string) (dirs []string) {
+	for _, pattern := range []string{"", "/*"} {
+		for _, own := range []string{"/docker/" + id, "/system.slice/docker-" + id + ".scope"} {
+			found, _ := filepath.Glob("/sys/fs/cgroup" + pattern + own + "/switchyard-*")
+			dirs = append(dirs, found...)
+		}
+	}
+	return dirs
+}
