@@ -26,6 +26,9 @@ func testForwards(t *testing.T, f *fleet) {
 	t.Run("-D", func(t *testing.T) { f.each(t, f.dynamicForward) })
 	t.Run("-W", func(t *testing.T) { f.each(t, f.stdioForward) })
 	t.Run("-J", func(t *testing.T) { f.each(t, f.jump) })
+	t.Run("-R", func(t *testing.T) { f.each(t, f.remoteForward) })
+	t.Run("-L of a socket", func(t *testing.T) { f.each(t, f.localSocket) })
+	t.Run("-R of a socket", func(t *testing.T) { f.each(t, f.remoteSocket) })
 }
 
 // background starts a client that runs until the test ends, and returns what it logs.
@@ -98,6 +101,62 @@ func (f *fleet) stdioForward(t *testing.T, x *target) {
 	}
 	closed := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	fails(t, f.ssh("-W", closed, x.alias), 255, "refused")
+}
+
+// remoteForward has ssh listen on a port of the container's choice.
+func (f *fleet) remoteForward(t *testing.T, x *target) {
+	here, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	accept(t, here, echo)
+	log := background(t, f.ssh("-N", "-R", "127.0.0.1:0:"+here.Addr().String(), x.alias))
+	var port int
+	rig.Eventually(t, deadline, func() (bool, string) {
+		_, after, _ := strings.Cut(log.String(), "Allocated port ")
+		n, _ := fmt.Sscan(after, &port)
+		return n == 1, log.String()
+	})
+	c, err := x.dial(t, fmt.Sprintf("127.0.0.1:%d", port))
+	must(t, err)
+	checkEcho(t, c)
+}
+
+// localSocket reaches a socket that only the login may connect to.
+func (f *fleet) localSocket(t *testing.T, x *target) {
+	inside, outside := x.fresh(t)
+	there, err := net.Listen("unix", outside+"/s")
+	must(t, err)
+	must(t, os.Chown(outside+"/s", x.uid, 0))
+	must(t, os.Chmod(outside+"/s", 0o600))
+	accept(t, there, echo)
+	local := filepath.Join(shortDir(t), "l")
+	log := background(t, f.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-L", local+":"+inside+"/s", x.alias))
+	checkEcho(t, connect(t, log, "unix", local))
+}
+
+// remoteSocket has a socket made in the container, of the login and for it alone.
+func (f *fleet) remoteSocket(t *testing.T, x *target) {
+	inside, outside := x.fresh(t)
+	local := filepath.Join(shortDir(t), "l")
+	here, err := net.Listen("unix", local)
+	must(t, err)
+	accept(t, here, echo)
+	log := background(t, f.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-R", inside+"/s:"+local, x.alias))
+	checkEcho(t, connect(t, log, "unix", outside+"/s"))
+	info, err := os.Stat(outside + "/s")
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket is %v", info.Mode())
+	}
+	x.owned(t, outside)
+}
+
+// shortDir is for sockets: their paths may have 107 bytes.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "swc-")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // jump goes through the container to an sshd that only the container reaches.

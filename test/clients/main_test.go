@@ -24,6 +24,8 @@ var suites = []struct {
 }{
 	{"ssh", testSSH},
 	{"forwards", testForwards},
+	{"agent", testAgent},
+	{"X11", testX11},
 	{"scp", testSCP},
 	{"sftp", testSFTP},
 	{"rsync", testRsync},

@@ -82,18 +82,13 @@ func openFile(t *testing.T, name string) *os.File {
 // master starts a connection that others share, and returns the arguments of those.
 func (f *fleet) master(t *testing.T, x *target) []string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "swm-") // a socket's path may have 104 bytes
-	must(t, err)
+	dir := shortDir(t)
 	control := []string{"-F", f.config(), "-o", "ControlPath=" + dir + "/s"}
 	c := f.command("ssh", append(control, "-o", "ControlMaster=yes", "-N", x.alias)...)
 	var log world.Log
 	c.Stderr = &log
 	must(t, c.Start())
-	t.Cleanup(func() {
-		c.Process.Kill()
-		c.Wait()
-		os.RemoveAll(dir)
-	})
+	t.Cleanup(func() { c.Process.Kill(); c.Wait() })
 	rig.Eventually(t, deadline, func() (bool, string) {
 		_, err := os.Stat(dir + "/s")
 		return err == nil, log.String()
