@@ -122,7 +122,7 @@ func TestAgentThatCannotBeForwardedLeavesTheSessionAlone(t *testing.T) {
 		if err := s.Run("unset HOME; echo fine"); err != nil || !strings.HasPrefix(stdout.String(), "fine") {
 			t.Errorf("stdout %q, %v", stdout.String(), err)
 		}
-		told := 1 == strings.Count(stderr.String(), "switchyard: your agent is not forwarded: making a socket for the agent: the directory /tmp is read-only\r\n")
+		told := strings.Count(stderr.String(), "switchyard: your agent is not forwarded: making a socket for the agent: the directory /tmp is read-only\r\n") == 1
 		if told != terminal {
 			t.Errorf("with a terminal %v: stderr is %q", terminal, stderr.String())
 		}
