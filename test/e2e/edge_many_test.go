@@ -40,6 +40,10 @@ func TestManyCommandsInAContainer(t *testing.T) {
 		promise{"hundreds over one ControlMaster, 8 at once, leave nothing", manyByMaster},
 		promise{"64 sessions are open on one connection, and the next is refused with the reason", upToTheLimit},
 		promise{"a client that vanishes while its command starts leaves nothing", vanishesInTheStart},
+		promise{"a command that has stopped itself goes with its client", stoppedCommand},
+		promise{"the runner has no goroutine left of all of them", func(t *testing.T, e edge) {
+			expectNoGoroutines(t, e.box.Runner)
+		}},
 	)
 }
 
@@ -52,7 +56,7 @@ func (e edge) fewer(number int) int {
 }
 
 func manyInContainer(t *testing.T, e edge) {
-	e.manyLeaveNothing(t, func() { e.many(t, e.fewer(400), 16) })
+	e.manyLeaveNothing(t, func() { e.many(t, e.fewer(200), 16) })
 	expectNothingLeft(t, e.box)
 }
 
@@ -127,7 +131,7 @@ func runOne(c *gossh.Client) error {
 }
 
 func manyByMaster(t *testing.T, e edge) {
-	e.manyLeaveNothing(t, func() { e.useMaster(t, e.fewer(200), 8) })
+	e.manyLeaveNothing(t, func() { e.useMaster(t, e.fewer(120), 8) })
 	expectNothingLeft(t, e.box)
 }
 
@@ -232,4 +236,19 @@ func vanishesInTheStart(t *testing.T, e edge) {
 		x.end()
 	}
 	expectNothingLeft(t, e.box)
+}
+
+func stoppedCommand(t *testing.T, e edge) {
+	for _, options := range [][]string{{"-T"}, {"-tt"}} {
+		c := e.ssh(t, "echo ready; kill -STOP $$; sleep 1000", options...)
+		in, out := pipes(t, c)
+		defer in.Close()
+		bounded(t, c)
+		if _, err := io.ReadFull(out, make([]byte, len("ready"))); err != nil {
+			t.Fatal(err)
+		}
+		c.Process.Kill()
+		c.Wait()
+		expectNothingLeft(t, e.box)
+	}
 }

@@ -147,8 +147,14 @@ func (e edge) written(t *testing.T, name string) (n int64) {
 }
 
 func unreadOutput(t *testing.T, e edge) {
+	e.unread(t, "", "-T")
+	e.unread(t, "stty raw; ", "-tt")
+}
+
+func (e edge) unread(t *testing.T, before, option string) {
+	t.Helper()
 	const size = 150_000
-	c := e.ssh(t, fmt.Sprintf("head -c %d /dev/zero; echo $$ >/tmp/over; exit 4", size))
+	c := e.ssh(t, fmt.Sprintf("rm -f /tmp/over; %shead -c %d /dev/zero; echo $$ >/tmp/over; exit 4", before, size), option)
 	_, out := pipes(t, c)
 	bounded(t, c)
 	e.expectGone(t, "/tmp/over")
