@@ -63,7 +63,11 @@ func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	f := &fleet{World: world.New(t, world.Options{})}
 	for _, i := range images {
-		box := f.Run(t, i.name, world.ContainerOptions{Spec: rig.ContainerSpec{Image: i.image}})
+		spec := rig.ContainerSpec{Image: i.image}
+		if i.image != rig.Scratch {
+			spec.Cmd = []string{"sh", "-c", "sleep 1000000 & wait"} // a main process that waits for orphans
+		}
+		box := f.Run(t, i.name, world.ContainerOptions{Spec: spec})
 		f.addTargets(t, i.name, i.image, box)
 	}
 	f.writeConfig(t)

@@ -37,6 +37,7 @@ var suites = []struct {
 	{"paramiko", testParamiko},
 	{"asyncssh", testAsyncSSH},
 	{"terminal", testTerminal},
+	{"VS Code", testVSCode},
 }
 
 func TestClients(t *testing.T) {

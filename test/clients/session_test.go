@@ -4,19 +4,20 @@
 package clients
 
 import (
-	"bytes"
 	"io"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"switchyard/test/world"
 )
 
 // session is a client that runs, with its streams.
 type session struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stdout bytes.Buffer
-	stderr bytes.Buffer
+	stdout world.Log
+	stderr world.Log
 }
 
 // startSession starts a client. The test ends it, if it does not end itself.
@@ -26,7 +27,10 @@ func startSession(t *testing.T, c *exec.Cmd) *session {
 	var err error
 	s.stdin, err = c.StdinPipe()
 	must(t, err)
-	c.Stdout, c.Stderr = &s.stdout, &s.stderr
+	if c.Stdout == nil {
+		c.Stdout = &s.stdout
+	}
+	c.Stderr = &s.stderr
 	must(t, c.Start())
 	t.Cleanup(func() {
 		if c.ProcessState == nil {
