@@ -51,7 +51,39 @@ func TestAContainerMayPauseInASession(t *testing.T) {
 	eachWay(t, reaping,
 		promise{"the session goes on behind the pause, and its output is whole", pausedAndUnpaused},
 		promise{"a client that leaves a paused container leaves nothing in it", leftWhilePaused},
+		promise{"a client that comes and goes while the container is paused leaves nothing in it", cameWhilePaused},
 	)
+	byTheRuntime(t, reaping,
+		promise{"a runner that is stopped while the container is paused stops, and leaves nothing in it", stoppedWhilePaused},
+	)
+}
+
+// It is answered, or it waits, as the way has it. In either case it goes.
+func cameWhilePaused(t *testing.T, e edge) {
+	e.pause(t)
+	for range 3 {
+		x := e.dial(t)
+		ch := x.open(t)
+		ch.SendRequest("exec", false, marshal(struct{ Command string }{"trap : HUP; sleep 1000; sleep 1000"}))
+		x.SendRequest("keepalive@openssh.com", true, nil)
+		x.connect.Process.Kill()
+		x.end()
+	}
+	e.unpause(t)
+	expectNothingLeft(t, e.box)
+}
+
+func stoppedWhilePaused(t *testing.T, e edge) {
+	c := e.ssh(t, "trap : HUP; echo ready; while :; do sleep 1; done")
+	_, out := pipes(t, c)
+	bounded(t, c)
+	if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	e.pause(t)
+	e.box.Runner.Stop(t)
+	e.unpause(t)
+	expectNothingLeft(t, e.box)
 }
 
 func TestAContainerWithoutMemoryKillsTheProcessAlone(t *testing.T) {
