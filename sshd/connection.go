@@ -55,6 +55,8 @@ type connection struct {
 	opening chan struct{} // has a token for each channel of this end's that waits for the client's answer
 	remotes remoteForwards
 	private private // what the connection has in the target
+
+	requests globalRequests
 }
 
 func newConnection(cfg *Config, conn net.Conn, grant api.Grant) *connection {

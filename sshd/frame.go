@@ -33,12 +33,12 @@ func (c *connection) frame() *ssh.Server {
 			"default":                        c.refuseChannelType,
 		},
 		RequestHandlers: map[string]ssh.RequestHandler{
-			"no-more-sessions@openssh.com":           c.handleNoMoreSessions,
-			"tcpip-forward":                          c.globalRequest(c.handleTCPIPForward),
-			"cancel-tcpip-forward":                   c.globalRequest(c.handleCancelTCPIPForward),
-			"streamlocal-forward@openssh.com":        c.globalRequest(c.handleStreamLocalForward),
-			"cancel-streamlocal-forward@openssh.com": c.globalRequest(c.handleCancelStreamLocalForward),
-			"default":                                refuseGlobalRequest,
+			"no-more-sessions@openssh.com":           c.requests.counted(c.handleNoMoreSessions),
+			"tcpip-forward":                          c.requests.counted(c.globalRequest(c.handleTCPIPForward)),
+			"cancel-tcpip-forward":                   c.requests.counted(c.globalRequest(c.handleCancelTCPIPForward)),
+			"streamlocal-forward@openssh.com":        c.requests.counted(c.globalRequest(c.handleStreamLocalForward)),
+			"cancel-streamlocal-forward@openssh.com": c.requests.counted(c.globalRequest(c.handleCancelStreamLocalForward)),
+			"default":                                c.requests.counted(refuseGlobalRequest),
 		},
 	}
 }

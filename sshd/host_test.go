@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -85,6 +86,13 @@ func (h *hostTarget) lastCommand(t testing.TB) Command {
 		t.Fatal("no command was started")
 	}
 	return h.commands[len(h.commands)-1]
+}
+
+// commandsSoFar are the commands that were started.
+func (h *hostTarget) commandsSoFar() []Command {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.commands)
 }
 
 // checkEnded fails the test unless End was called once for every process that was started.

@@ -388,6 +388,44 @@ func TestWhyNothingListensIsToldOnATerminalOnly(t *testing.T) {
 	}
 }
 
+// TestCommandFindsThePortsThatWereAskedForBefore has a target that takes its time to listen.
+func TestCommandFindsThePortsThatWereAskedForBefore(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash, which has /dev/tcp")
+	}
+	h, target := newPortHost(t)
+	listening, proceed := newGate(), newGate()
+	port := unusedPort(t)
+	target.listen = func(string, uint16) (net.Listener, error) {
+		listening.open()
+		proceed.wait(t)
+		return net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	}
+	h.target.accounts["app"] = Account{Name: "app", User: "app", Home: "/", Shell: bash}
+	c, _ := h.dial("app")
+	opens := c.HandleChannelOpen("forwarded-tcpip")
+	c.SendRequest("tcpip-forward", false, encode("localhost", port))
+	c.SendRequest("keepalive@openssh.com", false, nil)
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Start(fmt.Sprintf("exec 3<>/dev/tcp/127.0.0.1/%d", port)); err != nil {
+		t.Fatal(err)
+	}
+	listening.wait(t)
+	if n := len(h.target.commandsSoFar()); n != 0 {
+		t.Errorf("%d commands were started before the port listens", n)
+	}
+	proceed.open()
+	if err := s.Wait(); err != nil {
+		t.Errorf("the command found no port: %v", err)
+	}
+	receive(t, opens).Reject(gossh.Prohibited, "")
+}
+
 // sshInBackground runs ssh until the test ends.
 func (h *host) sshInBackground(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()

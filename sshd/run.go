@@ -22,6 +22,7 @@ const endNotice = 5 * time.Second
 
 // run starts the process and serves it until it has exited and its output has been delivered.
 func (s *session) run(start StartFunc, cmd Command) {
+	s.c.requests.waitIdle(s.ctx, s.c.queuedRequests)
 	cmd.Env = withVars(cmd.Env, s.forwardVars())
 	s.showNotes(cmd)
 	p, err := s.startProcess(start, cmd)
