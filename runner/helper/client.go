@@ -33,10 +33,10 @@ const (
 // maxAsked bounds the questions without an answer, those that nobody waits for included.
 const maxAsked = 1024
 
-var errBusy = errors.New("Switchyard's helper in the target does not answer")
+var errBusy = errors.New("the helper in the target does not answer")
 
 // errEnded is for requests that the broker's end has cut off.
-var errEnded = errors.New("Switchyard's helper in the target has ended")
+var errEnded = errors.New("the helper in the target has ended")
 
 // client speaks with one broker. What the broker says is not believed: anything but the answer to a question, in the
 // form that it must have, is the end of it.

@@ -15,6 +15,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"golang.org/x/sys/unix"
+
 	"switchyard/runner/child"
 	"switchyard/runner/helper"
 	"switchyard/runner/host"
@@ -38,6 +40,9 @@ func TestMain(m *testing.M) {
 
 // beRunner makes what a connection can have, says where, and waits for the end of its input.
 func beRunner(program string) {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil { // as a runner does
+		panic(err)
+	}
 	p := helper.New(program)
 	t := host.New(host.Config{Helper: p})
 	s, err := t.Sockets(accountOf(os.Getuid()))

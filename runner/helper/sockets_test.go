@@ -320,19 +320,65 @@ func TestABrokerThatWasKilledIsStartedAgain(t *testing.T) {
 
 // The runner can do nothing any more, so the helper has to see to everything.
 func TestNothingIsLeftWhenTheRunnerIsKilled(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "s")
-	exe, err := os.Executable()
+	accounts := map[string]int{"own account": os.Getuid()}
+	if os.Getuid() == 0 {
+		accounts["not root"] = 65534
+	}
+	for name, uid := range accounts {
+		t.Run(name, func(t *testing.T) {
+			dir := openDir(t)
+			path := filepath.Join(dir, "s")
+			runner, made := startRunner(t, uid, dir, path)
+			brokers := rig.Processes(func(p rig.Process) bool { return p.PPID == runner.Process.Pid })
+			if len(brokers) != 1 {
+				t.Fatalf("the runner's children are %v", brokers)
+			}
+			runner.Process.Kill()
+			runner.Wait()
+			expectGone(t, path, made[0], filepath.Dir(made[0]), made[1], filepath.Dir(made[1]), "/proc/"+strconv.Itoa(brokers[0].PID))
+		})
+	}
+}
+
+// openDir is a directory that every account can write, and enter from the root.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "helper-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	runner := exec.Command(exe, path)
-	runner.Env = append(os.Environ(), asRunner+"="+helperPath(t))
-	runner.Stderr = os.Stderr
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// startRunner starts a runner as an account, and returns what it made beside the socket at path.
+func startRunner(t *testing.T, uid int, dir, path string) (runner *exec.Cmd, made []string) {
+	t.Helper()
+	helper, err := os.ReadFile(helperPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "helper"), helper, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Open("/proc/self/exe") // whose directory another account cannot enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer self.Close()
+	runner = &exec.Cmd{Path: "/proc/self/fd/3", Args: []string{"runner", path}, ExtraFiles: []*os.File{self}, Stderr: os.Stderr, Dir: "/"}
+	runner.Env = append(os.Environ(), asRunner+"="+filepath.Join(dir, "helper"))
+	if uid != os.Getuid() {
+		runner.SysProcAttr = asUser(uid)
+	}
 	in, err := runner.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer in.Close()
+	t.Cleanup(func() { in.Close() })
 	out, err := runner.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -340,22 +386,14 @@ func TestNothingIsLeftWhenTheRunnerIsKilled(t *testing.T) {
 	if err := runner.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
-	var made []string
-	for len(made) < 2 && lines.Scan() {
+	for lines := bufio.NewScanner(out); len(made) < 2 && lines.Scan(); {
 		made = append(made, lines.Text())
 	}
 	if len(made) != 2 {
 		runner.Wait()
 		t.Fatalf("the runner made %q", made)
 	}
-	brokers := rig.Processes(func(p rig.Process) bool { return p.PPID == runner.Process.Pid })
-	if len(brokers) != 1 {
-		t.Fatalf("the runner's children are %v", brokers)
-	}
-	runner.Process.Kill()
-	runner.Wait()
-	expectGone(t, path, made[0], filepath.Dir(made[0]), made[1], filepath.Dir(made[1]), "/proc/"+strconv.Itoa(brokers[0].PID))
+	return runner, made
 }
 
 func TestACallerThatGivesUpIsNotKeptWaiting(t *testing.T) {
