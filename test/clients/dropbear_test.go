@@ -28,7 +28,7 @@ func testDropbear(t *testing.T, f *fleet) {
 		return c
 	}
 	t.Run("commands", func(t *testing.T) { f.each(t, func(t *testing.T, x *target) { dropbearCommands(t, x, dropbear) }) })
-	t.Run("-L", func(t *testing.T) { f.each(t, func(t *testing.T, x *target) { dropbearForwards(t, x, dropbear) }) })
+	t.Run("-L and -R", func(t *testing.T) { f.each(t, func(t *testing.T, x *target) { dropbearForwards(t, x, dropbear) }) })
 	t.Run("a pipe keeps every byte", func(t *testing.T) {
 		f.each(t, func(t *testing.T, x *target) { f.dropbearPipe(t, x, dropbear) }, rig.Busybox, rig.Debian)
 	})
@@ -59,6 +59,7 @@ func dropbearForwards(t *testing.T, x *target, dropbear dropbearCommand) {
 	local := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	c := dropbear(x, "-N", "-L", fmt.Sprintf("%s:127.0.0.1:%d", local, x.serve(t, echo)), x.host)
 	checkEcho(t, connect(t, background(t, c), "tcp", local))
+	checkRemoteForward(t, x, func(forward string) *exec.Cmd { return dropbear(x, "-N", "-R", forward, x.host) })
 }
 
 func (f *fleet) dropbearPipe(t *testing.T, x *target, dropbear dropbearCommand) {

@@ -38,6 +38,7 @@ var suites = []struct {
 	{"asyncssh", testAsyncSSH},
 	{"terminal", testTerminal},
 	{"VS Code", testVSCode},
+	{"Ansible", testAnsible},
 }
 
 func TestClients(t *testing.T) {

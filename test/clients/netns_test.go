@@ -8,11 +8,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
 	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"switchyard/test/rig"
 )
 
 // inNetwork calls f on a thread that is in the container's network, where a socket that f makes stays.
@@ -47,6 +50,32 @@ func (x *target) serve(t *testing.T, handle func(net.Conn)) int {
 	x.inNetwork(t, func() (err error) { l, err = net.Listen("tcp", "127.0.0.1:0"); return err })
 	accept(t, l, handle)
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// freePort is a port of 127.0.0.1 inside the container that was free a moment ago.
+func (x *target) freePort(t *testing.T) int {
+	t.Helper()
+	var l net.Listener
+	x.inNetwork(t, func() (err error) { l, err = net.Listen("tcp", "127.0.0.1:0"); return err })
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// checkRemoteForward uses a listener in the container that a client's -R makes, once it has been told of.
+func checkRemoteForward(t *testing.T, x *target, start func(forward string) *exec.Cmd) {
+	t.Helper()
+	here, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	accept(t, here, echo)
+	there := fmt.Sprintf("127.0.0.1:%d", x.freePort(t))
+	log := background(t, start(there+":"+here.Addr().String()))
+	rig.Eventually(t, deadline, func() (bool, string) {
+		c, err := x.dial(t, there)
+		if err == nil {
+			checkEcho(t, c)
+		}
+		return err == nil, fmt.Sprint(err, " ", log)
+	})
 }
 
 // accept serves a listener until the test ends, and then waits for what it started.

@@ -64,6 +64,7 @@ func (f *fleet) plink(t *testing.T, x *target, putty puttyCommand) {
 	local := fmt.Sprintf("127.0.0.1:%d", freePort(t))
 	c := putty("plink", "-N", "-L", fmt.Sprintf("%s:127.0.0.1:%d", local, x.serve(t, echo)), x.alias)
 	checkEcho(t, connect(t, background(t, c), "tcp", local))
+	checkRemoteForward(t, x, func(forward string) *exec.Cmd { return putty("plink", "-N", "-R", forward, x.alias) })
 	data := string(random(1 << 20))
 	if r := run(t, putty("plink", "-nc", fmt.Sprintf("127.0.0.1:%d", x.serve(t, echo)), x.alias), strings.NewReader(data)); r.Stdout != data {
 		t.Errorf("%d of %d bytes came back, stderr %q", len(r.Stdout), len(data), r.Stderr)

@@ -26,6 +26,7 @@ type pythonTarget struct {
 	File       string `json:"file"`
 	Tree       string `json:"tree"`
 	Echo       int    `json:"echo"` // a port of 127.0.0.1 in the container
+	HereSocket string `json:"here_socket"`
 }
 
 // python runs a script, which must say that these checks held.
@@ -36,6 +37,7 @@ func (f *fleet) python(t *testing.T, x *target, module, knownHosts string, check
 	about, err := json.Marshal(pythonTarget{
 		Host: x.host, Login: x.login, UID: x.uid, Shell: x.hasShell(), Proxy: f.proxyCommand(x.host), KnownHosts: knownHosts,
 		Dir: inside, Here: here, File: filepath.Join(f.tree.dir, "medium"), Tree: f.tree.dir, Echo: x.serve(t, echo),
+		HereSocket: filepath.Join(shortDir(t), "s"),
 	})
 	must(t, err)
 	script, err := filepath.Abs("testdata/" + module + "_client.py")

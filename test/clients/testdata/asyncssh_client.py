@@ -115,7 +115,25 @@ async def forwards(conn):
         raise AssertionError("nothing listens there")
     except asyncssh.ChannelOpenError as refusal:
         same(refusal.code, 2)  # SSH_OPEN_CONNECT_FAILED
+    await remote_forwards(conn)
     ok("forwards")
+
+
+async def remote_forwards(conn):
+    """remote_forwards has the container listen, and comes to it by a forward into the container."""
+
+    async def echo(reader, writer):
+        writer.write(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with await conn.forward_remote_port("127.0.0.1", 0, "127.0.0.1", port) as listener:
+            await exchange(*await conn.open_connection("127.0.0.1", listener.get_port(), encoding=None))
+    path = target["dir"] + "/s"
+    async with await asyncio.start_unix_server(echo, target["here_socket"]):
+        async with await conn.forward_remote_path(path, target["here_socket"]):
+            await exchange(*await conn.open_unix_connection(path, encoding=None))
 
 
 async def main():

@@ -138,7 +138,28 @@ def forwards(client):
         raise AssertionError("nothing listens there")
     except paramiko.ChannelException as refusal:
         same(refusal.code, 2)  # SSH_OPEN_CONNECT_FAILED
+    remote_forward(transport)
     ok("forwards")
+
+
+def remote_forward(transport):
+    """remote_forward has the container listen, and comes to it by a forward into the container."""
+
+    def echo(channel):
+        channel.sendall(b"".join(iter(lambda: channel.recv(1 << 16), b"")))
+        channel.close()
+
+    echoes = []
+
+    def handler(channel, origin, server):
+        echoes.append(threading.Thread(target=echo, args=(channel,)))
+        echoes[-1].start()
+
+    port = transport.request_port_forward("127.0.0.1", 0, handler)
+    exchange(transport.open_channel("direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 1)))
+    transport.cancel_port_forward("127.0.0.1", port)
+    for thread in echoes:
+        thread.join()
 
 
 client = connect()
