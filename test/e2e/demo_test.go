@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,6 +43,9 @@ func TestTheDemoShowsTheMainJob(t *testing.T) {
 		if !strings.Contains(r.Stdout, want) {
 			t.Errorf("%q is not in the output:\n%s", want, r.Stdout)
 		}
+	}
+	if copied := regexp.MustCompile(`([0-9a-f]{64})  /tmp/numbers\n(?s:.*)\n([0-9a-f]{64})  \S+/numbers\n`).FindStringSubmatch(r.Stdout); copied == nil || copied[1] != copied[2] {
+		t.Errorf("the file was not copied:\n%s", r.Stdout)
 	}
 	if strings.Contains(r.Stdout, "\x1b") {
 		t.Errorf("there are escape codes in an output that is no terminal: %q", r.Stdout)
