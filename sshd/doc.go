@@ -6,9 +6,11 @@
 //
 // Most callers need two calls: [New], and [Server.Serve] for every connection whose peer has already
 // been authenticated by other means. It implements the session channel of RFC 4254 section 6 with
-// RFC 8160 (IUTF8) and RFC 4335 (break), the direct-tcpip channel of section 7.2, and of OpenSSH's
-// PROTOCOL file the requests that OpenSSH's client sends. Out of scope are authentication by key or
-// password, listening, recording, and what a container is.
+// RFC 8160 (IUTF8) and RFC 4335 (break), X11 of section 6.3, port forwarding of section 7 both ways, and
+// of OpenSSH's PROTOCOL file the requests that OpenSSH's client sends, unix-socket and agent forwarding
+// among them. What of these a connection has depends on its grant, and on what the target can: see
+// PortListener, SocketTarget, FilteredDialer and Hostnamer. Out of scope are authentication by key or
+// password, accepting connections of clients, recording, and what a container is.
 //
 // Its goroutines keep these rules, and a change must keep them too:
 //
@@ -20,5 +22,9 @@
 //   - Standard error has two writers, the process and the server itself; one lock serialises them with
 //     EOF. It is held over I/O and guards no state.
 //   - A process belongs to its channel: whatever ends the channel calls the process's End once.
+//   - What a connection has in the target, listeners and sockets and files, ends with it; a listener's end leaves
+//     the connections that it has accepted alone.
+//   - A process is started behind the global requests that came before it, which another goroutine handles.
+//   - Each channel's window comes out of one budget, and goes back into it.
 //   - Whatever waits for the peer is released by closing the connection, and Serve waits for all of it.
 package sshd

@@ -6,6 +6,7 @@ package sshd
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"strings"
 	"testing"
 
@@ -86,6 +87,55 @@ func FuzzDirectTCPIP(f *testing.F) {
 		}
 		if m.Port == 0 || m.Port > 65535 || m.Host == "" || strings.ContainsAny(m.Host, "\x00\r\n\x1b /") {
 			t.Errorf("%q port %d was accepted", m.Host, m.Port)
+		}
+	})
+}
+
+func FuzzTCPIPForward(f *testing.F) {
+	f.Add(encode("localhost", 80))
+	f.Add(encode("", 0))
+	f.Add(encode("*", 65536))
+	f.Add(encode("a\nb", -1))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		checkWrittenBack[tcpipForwardMsg](t, payload)
+		m, err := parsePortForward(payload)
+		if err == nil && (m.Port > 65535 || len(m.Host) > maxHost || strings.ContainsAny(m.Host, "\x00\r\n\x1b /")) {
+			t.Errorf("%q port %d was accepted", m.Host, m.Port)
+		}
+	})
+}
+
+func FuzzStreamLocal(f *testing.F) {
+	f.Add(encode("/run/socket", "", 0))
+	f.Add(encode("/run/socket"))
+	f.Add(encode("a\x00b"))
+	f.Add(encode(strings.Repeat("x", maxSocketPath+1)))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		checkWrittenBack[directStreamLocalMsg](t, payload)
+		checkWrittenBack[streamLocalForwardMsg](t, payload)
+		m, err := parseSocketForward(payload)
+		if err == nil && (m.Path == "" || len(m.Path) > maxSocketPath || strings.Contains(m.Path, "\x00")) {
+			t.Errorf("%q was accepted", m.Path)
+		}
+	})
+}
+
+// FuzzX11Req has a payload that has two readings: any byte but 0 is true.
+func FuzzX11Req(f *testing.F) {
+	f.Add(encodeX11(true, "MIT-MAGIC-COOKIE-1", cookie, 0))
+	f.Add(encodeX11(false, "", "zz", -1))
+	f.Add([]byte{2})
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		m, err := parse[x11ReqMsg](payload)
+		if err != nil || m.check() != nil {
+			return
+		}
+		data, err := hex.DecodeString(m.Cookie)
+		if err != nil || len(data) == 0 || len(data) > maxCookie || strings.ContainsAny(m.Protocol, " \n\x00\x1b") {
+			t.Errorf("%+v was accepted", m)
+		}
+		if file := xauthority("inside", 10, m.Protocol, data); !bytes.HasSuffix(file, data) {
+			t.Errorf("the file is %x", file)
 		}
 	})
 }

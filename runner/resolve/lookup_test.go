@@ -238,6 +238,38 @@ func TestTheNearestFailureIsTold(t *testing.T) {
 	}
 }
 
+func TestOnlyAllowedAddressesAreDialledAndNoServerIsAsked(t *testing.T) {
+	refused := errors.New("not there")
+	only := func(allowed string) func(netip.Addr) error {
+		return func(a netip.Addr) error {
+			if a.IsValid() && a.String() == allowed {
+				return nil
+			}
+			return refused
+		}
+	}
+	var dialled []string
+	r := dialer("10.0.0.2", nil)
+	dial := r.Dial
+	r.Dial = func(ctx context.Context, network string, a netip.AddrPort) (net.Conn, error) {
+		dialled = append(dialled, network+" "+a.String())
+		return dial(ctx, network, a)
+	}
+	conn, err := r.DialAllowed(t.Context(), "web", 80, only("10.0.0.2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	for _, host := range []string{"web", "10.0.0.2", "localhost", "elsewhere"} {
+		if _, err := r.DialAllowed(t.Context(), host, 80, only("10.9.9.9")); !errors.Is(err, refused) {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	if want := []string{"tcp 10.0.0.2:80"}; !slices.Equal(dialled, want) {
+		t.Errorf("dialled %q, want %q", dialled, want)
+	}
+}
+
 // Whatever a server answers, what is taken of it are valid addresses of the
 // type that was asked for, and not too many.
 func FuzzAnswer(f *testing.F) {
