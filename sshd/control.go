@@ -21,8 +21,15 @@ type control struct {
 	wake chan struct{} // holds one when something waits
 
 	mu      sync.Mutex // guards what follows; never held over a call of the process
-	size    *WindowSize
+	next    *resizing  // the size to set; nil: none waits
+	last    *resizing  // what was taken last; nil: none yet
 	actions []func(Process) error
+}
+
+// resizing is a size to set.
+type resizing struct {
+	size WindowSize
+	done chan struct{} // closed when it has been set
 }
 
 func newControl() *control {
@@ -32,9 +39,25 @@ func newControl() *control {
 // resize makes size the one to set. One that still waits is forgotten: only the last one counts.
 func (c *control) resize(size WindowSize) {
 	c.mu.Lock()
-	c.size = &size
+	if c.next == nil {
+		c.next = &resizing{done: make(chan struct{})}
+	}
+	c.next.size = size
 	c.mu.Unlock()
 	c.wakeUp()
+}
+
+// sized is closed when the sizes so far have been set; nil when there were none.
+func (c *control) sized() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.next != nil:
+		return c.next.done
+	case c.last != nil:
+		return c.last.done
+	}
+	return nil
 }
 
 // do queues an action, or says that too many wait.
@@ -77,10 +100,14 @@ func (c *control) take() []func(Process) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	actions := c.actions
-	if size := c.size; size != nil {
-		resize := func(p Process) error { return p.Resize(*size) }
+	if next := c.next; next != nil {
+		resize := func(p Process) error {
+			defer close(next.done)
+			return p.Resize(next.size)
+		}
 		actions = append([]func(Process) error{resize}, actions...)
+		c.last = next
 	}
-	c.size, c.actions = nil, nil
+	c.next, c.actions = nil, nil
 	return actions
 }

@@ -4,8 +4,13 @@
 package sshd
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+
+	gossh "golang.org/x/crypto/ssh"
 )
 
 func TestTerminalModes(t *testing.T) {
@@ -48,6 +53,43 @@ func TestResizeReachesTheTerminal(t *testing.T) {
 	mustAccept(t, ch, "window-change", windowChangeMsg{Columns: 9, Rows: 7})
 	readUntil(t, ch, "seen\r\n")
 }
+
+// TestInputFindsTheSizeThatWasSentBefore sends sizes and keys in turn: no key may come before its size.
+func TestInputFindsTheSizeThatWasSentBefore(t *testing.T) {
+	h := newHost(t)
+	p := newScripted()
+	p.calls = make(chan string, 2000)
+	p.stdin = calledInput{p}
+	p.plays(h)
+	c, _ := h.dial("app")
+	ch, _ := openChannel(t, c)
+	mustAccept(t, ch, "pty-req", ptyReqMsg{Term: "xterm", Columns: 80, Rows: 24})
+	mustAccept(t, ch, "exec", execMsg{"-"})
+	const last = 500
+	for i := 1; i <= last; i++ {
+		ch.SendRequest("window-change", false, gossh.Marshal(windowChangeMsg{Columns: uint32(i), Rows: 1}))
+		ch.Write([]byte(itoa(i) + "\n"))
+	}
+	size := 0
+	for key := 0; key < last; {
+		call := p.nextCall(t)
+		if _, err := fmt.Sscanf(call, "resize %dx1", &size); err == nil {
+			continue
+		}
+		for _, line := range strings.Fields(call) {
+			if key, _ = strconv.Atoi(line); key > size {
+				t.Fatalf("key %d comes where the size is %d", key, size)
+			}
+		}
+	}
+	p.exits(Exit{}, nil)
+}
+
+// calledInput keeps a process's input among its calls.
+type calledInput struct{ p *scripted }
+
+func (c calledInput) Write(b []byte) (int, error) { c.p.calls <- string(b); return len(b), nil }
+func (c calledInput) Close() error                { return nil }
 
 func TestTerminalIsExactForEveryByte(t *testing.T) {
 	c, _ := newHost(t).dial("app")

@@ -126,7 +126,7 @@ func within(done <-chan struct{}, d time.Duration) bool {
 // copyInput carries the client's data to the process until EOF. When the process takes no more, what
 // still comes is taken from the window for nobody, so that the client's other end does not stall.
 func (s *session) copyInput(stdin io.WriteCloser) {
-	_, err := pump(stdin, s.ch)
+	_, err := pump(s.inOrder(stdin), s.ch)
 	stdin.Close()
 	if err != nil {
 		s.sendEOW()

@@ -24,6 +24,8 @@ type session struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the channel is closed and the process gone
 
+	fences chan chan struct{} // see awaitRequests
+
 	// Set by attach.
 	ch     gossh.Channel
 	stderr *output
@@ -48,7 +50,7 @@ type session struct {
 
 // openSession serves a session channel to its end.
 func (c *connection) openSession(open gossh.NewChannel, _ int) {
-	s := &session{c: c, log: c.log, done: make(chan struct{}), control: newControl()}
+	s := &session{c: c, log: c.log, done: make(chan struct{}), fences: make(chan chan struct{}), control: newControl()}
 	s.ctx, s.cancel = context.WithCancel(c.ctx)
 	defer s.cancel()
 	if why := c.admitSession(s); why != nil {
@@ -70,9 +72,7 @@ func (s *session) serve(open gossh.NewChannel) {
 		return
 	}
 	s.attach(ch)
-	for r := range requests {
-		s.answer(r)
-	}
+	s.answerAll(requests)
 	s.cancel()
 	s.running.Wait()
 }
