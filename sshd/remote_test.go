@@ -509,3 +509,31 @@ func TestOpenSSHIsToldThatAPortIsInUse(t *testing.T) {
 		t.Errorf("status %d, stderr %q", status, stderr)
 	}
 }
+
+// TestConnectionsFromInsideAtTheEndLeaveNothing ends connections while channels are being opened on them. That no goroutine is
+// left is for the check at the end of all tests.
+func TestConnectionsFromInsideAtTheEndLeaveNothing(t *testing.T) {
+	for range 20 {
+		h, _ := newPortHost(t)
+		c, s := h.dial("app")
+		opens := c.HandleChannelOpen("forwarded-tcpip")
+		port := askToListen(t, c, "localhost", 0)
+		var dialling sync.WaitGroup
+		for range 20 {
+			dialling.Go(func() {
+				if conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+					io.Copy(io.Discard, conn)
+					conn.Close()
+				}
+			})
+		}
+		receive(t, opens) // and is not answered
+		dialling.Go(func() {
+			for range opens {
+			}
+		})
+		s.conn.Close()
+		s.wait(t)
+		dialling.Wait()
+	}
+}
