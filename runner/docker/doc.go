@@ -27,6 +27,7 @@
 //   - No byte of the user's command runs before the gate opens, where the image
 //     has a shell to be the gate (see gate.go).
 //   - Whatever was started is ended, whichever way Start fails.
+//   - Every process is in the account of package sessions, which ends it; one of docker exec before its gate opens.
 //   - A pid counts only after a pidfd of it was opened and its cgroup then named
 //     the container.
 //   - Each process of docker exec has two goroutines, follow and pump; End waits for both.

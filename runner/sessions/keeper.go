@@ -73,7 +73,7 @@ func Open(c Config) *Keeper {
 	k := &Keeper{cfg: c.withDefaults(), boot: bootID(), live: map[*Session]bool{}, left: map[*Session]bool{}}
 	k.ctx, k.stop = context.WithCancel(context.Background())
 	if c.ContainerID == "" {
-		k.sayWithoutCgroups("this target is no container")
+		k.sayWithoutCgroups(logrus.DebugLevel, "this target is no container")
 		return k
 	}
 	k.openTree()
@@ -104,20 +104,20 @@ func (c Config) withDefaults() Config {
 func (k *Keeper) openTree() {
 	tree, err := cgroup.Open(k.cfg.PID, k.cfg.ContainerID)
 	if err != nil {
-		k.sayWithoutCgroups(err.Error())
+		k.sayWithoutCgroups(logrus.InfoLevel, err.Error())
 		return
 	}
 	k.tree = tree
 	k.cfg.Log.Infof("each session has a cgroup of its own below the container's (%s)", tree)
 }
 
-// sayWithoutCgroups says why, and what it means for the policy.
-func (k *Keeper) sayWithoutCgroups(why string) {
+// sayWithoutCgroups says why, at that level at least, and what it means for the policy.
+func (k *Keeper) sayWithoutCgroups(level logrus.Level, why string) {
+	means := "their processes are found by the session's id"
 	if k.cfg.OnEnd == Kill {
-		k.cfg.Log.Warnf("sessions have no cgroups of their own (%s): what detached itself from its session is not found, and so not killed", why)
-		return
+		level, means = logrus.WarnLevel, "what detached itself from its session is not found, and so not killed"
 	}
-	k.cfg.Log.Infof("sessions have no cgroups of their own (%s): their processes are found by the session's id", why)
+	k.cfg.Log.WithFields(nil).Logf(level, "sessions have no cgroups of their own (%s): %s", why, means)
 }
 
 // openState takes a directory for records, and the locks of those that dead runners left.
