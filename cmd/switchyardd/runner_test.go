@@ -214,7 +214,8 @@ func TestARunnerServesUntilItIsToldToStop(t *testing.T) {
 
 func TestARunnerThatTheControllerRefusesSaysSo(t *testing.T) {
 	url, ca, _ := reporting(t, http.StatusGone)
-	cmd, stderr := prepare(t, "runner", "--controller", url, "--ca", ca, "--container", testID, "--target", "host")
+	cmd, stderr := prepare(t, "runner", "--controller", url, "--ca", ca, "--container", testID, "--target", "host",
+		"--log-level", "error") // the tests may be linked dynamically, of which the log would warn
 	cmd.Env = append(cmd.Env, runner.KeyVariable+"="+proof.NewSystemToken().ContainerKey(testID).Reveal())
 	code := exitCodeOf(t, cmd.Run())
 	if want := "switchyardd: registering with the controller: the container has ended\n"; code != 1 || stderr.String() != want {
