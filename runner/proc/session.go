@@ -83,6 +83,12 @@ func Alive(pid int, start uint64) bool {
 	return err == nil && s.start == start && !s.dead()
 }
 
+// StartOf is when a process started, in clock ticks after boot. The error matches os.ErrProcessDone when there is none.
+func StartOf(pid int) (uint64, error) {
+	s, err := readStat(pid)
+	return s.start, err
+}
+
 // Self is this process's own pid and start.
 func Self() (pid int, start uint64, err error) {
 	s, err := readStat(os.Getpid())

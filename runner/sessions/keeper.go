@@ -78,7 +78,7 @@ func Open(c Config) *Keeper {
 	}
 	k.openTree()
 	dead := k.openState()
-	k.work.Go(func() { k.recover(dead) })
+	k.work.Go(func() { k.recover(dead); k.state.sweep() })
 	return k
 }
 
@@ -127,6 +127,7 @@ func (k *Keeper) openState() map[owner]lockedDir {
 		k.owner, k.state = self, state{filepath.Join(k.cfg.Dir, statePrefix+k.cfg.ContainerID)}
 		var dead map[owner]lockedDir
 		if k.own, dead, err = k.state.claim(self); err == nil {
+			_ = k.own.noteMain(k.cfg.PID) // a container without it counts as ended once its runner is dead
 			return dead
 		}
 	}

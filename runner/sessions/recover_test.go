@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"switchyard/runner/cgroup/cgrouptest"
@@ -210,6 +212,34 @@ func TestADirectoryOfSomebodyElsesIsNotTrusted(t *testing.T) {
 	if log := w.log.String(); !strings.Contains(log, "no records of sessions can be kept") {
 		t.Errorf("the log does not say so: %s", log)
 	}
+}
+
+func TestWhatWasWrittenOfAContainerThatHasEndedIsRemoved(t *testing.T) {
+	ended, running, served := newWorld(t, true), newWorld(t, true), newWorld(t, true)
+	running.dir, served.dir = ended.dir, ended.dir
+	s, start := running.startFamily("exec sleep 1000")
+	ended.otherRunner().kill()
+	running.otherRunner(s.PID).kill()
+	start()
+	served.otherRunner()
+	if err := syscall.Kill(ended.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	cgrouptest.Gone(t, ended.PID)
+	next := newWorld(t, true)
+	next.dir = ended.dir
+	next.open(Kill).Close()
+	left, _ := filepath.Glob(filepath.Join(ended.dir, "*"))
+	slices.Sort(left)
+	want := []string{filepath.Join(ended.dir, statePrefix+running.ID), filepath.Join(ended.dir, statePrefix+served.ID)}
+	if slices.Sort(want); !slices.Equal(left, want) {
+		t.Errorf("left: %q, need %q", left, want)
+	}
+	if !cgrouptest.Alive(s.PID) {
+		t.Error("another container's process was ended")
+	}
+	running.open(Kill).Close()
+	cgrouptest.Gone(t, s.PID)
 }
 
 func TestRunnersMayComeAndGoAtOnce(t *testing.T) {

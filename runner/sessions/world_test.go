@@ -113,9 +113,9 @@ func (w *world) sessionGroups() (names []string) {
 	return names
 }
 
-// records are the files of all owners.
+// records are those of all owners.
 func (w *world) records() []string {
-	files, _ := filepath.Glob(filepath.Join(w.dir, "*", "*", "*"))
+	files, _ := filepath.Glob(filepath.Join(w.dir, "*", "*", "*[0-9]"))
 	return files
 }
 
