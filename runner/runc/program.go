@@ -6,13 +6,12 @@
 package runc
 
 import (
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
-
-	"golang.org/x/sys/unix"
 
 	"switchyard/runner/memfd"
 )
@@ -26,9 +25,6 @@ type program struct {
 	once sync.Once
 	file *os.File // nil: it is run from its file
 }
-
-// lowest is above the descriptors that a child is given, which in it come to lie over those of the same numbers.
-const lowest = 64
 
 // executable is the path to execute in a child of this process.
 func (p *program) executable() string {
@@ -46,24 +42,36 @@ func (p *program) load() {
 		return
 	}
 	defer f.Close()
+	if !isELF(f) { // the interpreter of a script shall see the script's own name
+		return
+	}
 	sealed, err := memfd.Seal(filepath.Base(p.path), f, memfd.Seals) // no more than these, or it is not recognised
 	if err != nil {
 		return
 	}
-	defer sealed.Close()
-	fd, err := unix.FcntlInt(sealed.Fd(), unix.F_DUPFD_CLOEXEC, lowest)
-	if err != nil {
+	if exec.Command(fdPath(sealed), "--version").Run() != nil {
+		sealed.Close()
 		return
 	}
-	file := os.NewFile(uintptr(fd), p.path)
-	if exec.Command(fdPath(file), "--version").Run() != nil {
-		file.Close()
-		return
-	}
-	p.file = file
+	p.file = sealed
 }
 
-func fdPath(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+func isELF(f *os.File) bool {
+	magic := make([]byte, len(elf.ELFMAG))
+	_, err := f.ReadAt(magic, 0)
+	return err == nil && string(magic) == elf.ELFMAG
+}
+
+// fdPath names a descriptor of this process for a child of it. It is not the child's own of that number: between
+// fork and exec, syscall.StartProcess puts its pipe and what the child is given on numbers of its choice, that
+// one among them. The link has the process's number in the namespace of /proc, which need not be getpid's.
+func fdPath(f *os.File) string {
+	self, err := os.Readlink("/proc/self")
+	if err != nil {
+		self = "self"
+	}
+	return filepath.Join("/proc", self, "fd", strconv.Itoa(int(f.Fd())))
+}
 
 // close frees the memory. The program is not run any more.
 func (p *program) close() {

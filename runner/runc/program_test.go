@@ -38,8 +38,43 @@ func TestTheRuntimeIsRunFromAMemfdThatItTakesForItsOwn(t *testing.T) {
 	}
 }
 
+// TestTheRuntimeIsFoundWhateverTheChildIsGiven gives a child the descriptor just below the program's, above which
+// syscall.StartProcess puts its pipe.
+func TestTheRuntimeIsFoundWhateverTheChildIsGiven(t *testing.T) {
+	loaded := program{path: lookPath(t, "true")}
+	defer loaded.close()
+	loaded.executable()
+	if loaded.file == nil {
+		t.Skip("programs do not run from memory here")
+	}
+	given := above(t, loaded.file, 300)
+	p := program{path: loaded.path, file: above(t, loaded.file, int(given.Fd()))}
+	p.once.Do(func() {})
+	defer p.close()
+	if p.file.Fd() != given.Fd()+1 {
+		t.Fatalf("the descriptors are %d and %d", given.Fd(), p.file.Fd())
+	}
+	c := exec.Command(p.executable())
+	c.ExtraFiles = []*os.File{given}
+	if err := c.Run(); err != nil {
+		t.Error(err)
+	}
+}
+
+// above duplicates a descriptor to a number from the lowest on.
+func above(t *testing.T, f *os.File, lowest int) *os.File {
+	t.Helper()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, lowest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), f.Name())
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
 func TestAProgramThatDoesNotRunFromMemoryIsRunFromItsFile(t *testing.T) {
-	script := filepath.Join(t.TempDir(), "runtime") // its interpreter cannot open the descriptor, which it does not inherit
+	script := filepath.Join(t.TempDir(), "runtime")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nexit 0\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
