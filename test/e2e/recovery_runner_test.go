@@ -43,7 +43,7 @@ func TestTheNextRunnerEndsWhatAKilledOneLeft(t *testing.T) {
 	eachExec(t, func(t *testing.T, exec string) {
 		w := world.New(t, world.Options{})
 		web := w.Run(t, "web", served("--exec", exec))
-		startTwoSessions(t, w, web)
+		two := startTwoSessions(t, w, web)
 		ssh := w.SSHCommand(t, "root@web", stubborn)
 		_, out := pipes(t, ssh)
 		if err := ssh.Start(); err != nil {
@@ -54,7 +54,9 @@ func TestTheNextRunnerEndsWhatAKilledOneLeft(t *testing.T) {
 		}
 		awaitSleeping(t, web, "21", "22", "23", "24", "1000", "1001", "1002")
 		web.Runner.Kill()
-		ssh.Wait()
+		for _, c := range append(two, ssh) {
+			c.Wait()
+		}
 		if left := sleeping(t, web); len(left) < 3 {
 			t.Errorf("the test proves nothing: there sleep only %v", left)
 		}
