@@ -28,7 +28,8 @@ const startWait = 30 * time.Second
 
 // Start starts a process and returns when its program runs, which may be over by then. It leads a session of its
 // own. ctx bounds the wait: a start that was given up is followed to its end all the same, and what it
-// started is ended. The error's text is the runtime's, for a person once it is cut to a line.
+// started is ended. The error's text is the runtime's, for a person once it is cut to a line. The caller may close
+// the command's files as soon as Start returns, however it does.
 //
 // A terminal's size is set before the program runs, its modes soon after the program's start at the latest: a program
 // that must not run before waits to be continued.
@@ -37,9 +38,16 @@ func (r *Runtime) Start(ctx context.Context, c Command) (*child.Process, error) 
 		process *child.Process
 		err     error
 	}
+	// A start that is given up goes on. If its caller closed the files meanwhile, the container would be given
+	// whatever has their numbers then.
+	var err error
+	if c.Files, err = duplicate(c.Files); err != nil {
+		return nil, err
+	}
 	started := make(chan result)
 	r.starts.Go(func() {
 		p, err := r.start(c)
+		closeAll(c.Files)
 		select {
 		case started <- result{p, err}:
 		case <-ctx.Done():
@@ -53,6 +61,33 @@ func (r *Runtime) Start(ctx context.Context, c Command) (*child.Process, error) 
 		return s.process, s.err
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+}
+
+// duplicate makes descriptors of our own for the same files.
+func duplicate(files []*os.File) (own []*os.File, err error) {
+	for _, f := range files {
+		raw, err := f.SyscallConn()
+		if err != nil {
+			closeAll(own)
+			return nil, err
+		}
+		fd, failed := -1, error(nil)
+		if err = raw.Control(func(number uintptr) { fd, failed = unix.FcntlInt(number, unix.F_DUPFD_CLOEXEC, 0) }); err == nil {
+			err = os.NewSyscallError("fcntl", failed)
+		}
+		if err != nil {
+			closeAll(own)
+			return nil, err
+		}
+		own = append(own, os.NewFile(uintptr(fd), f.Name()))
+	}
+	return own, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
 	}
 }
 

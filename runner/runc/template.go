@@ -115,7 +115,7 @@ type Command struct {
 	Dir  string   // must be a directory of the container
 	User *User    // nil: the container's own
 	Pty  *sshd.Pty
-	// Files become the process's descriptors from 3 on. They stay the caller's. The container can use all
-	// that they lead to.
+	// Files become the process's descriptors from 3 on. They stay the caller's, who may close them as soon as Start
+	// returns. The container can use all that they lead to.
 	Files []*os.File
 }
