@@ -14,6 +14,7 @@ fi
 if [ ! -f pid ] || ! kill -0 "$(cat pid)" 2>/dev/null; then
 	printf %s "token-$$" >token
 	rm -f socket
+	: >log # what the last server said is not for the loop below
 	(
 		[ "$HUP" = heeded ] || trap '' HUP # as nohup does, which busybox may lack
 		exec ./bin/server --connection-token-file token --socket-path "$DIR/socket"
