@@ -49,19 +49,21 @@ func (r *remoteForwards) reserve(most int) error {
 	return nil
 }
 
-// settle ends what reserve began. l is nil when nothing came of it. A client can name one place twice only
-// where the target lets two listen there; the first then cannot be cancelled any more.
-func (r *remoteForwards) settle(at place, l net.Listener) {
+// settle ends what reserve began. l is nil when nothing came of it. Where the target lets two listen in one place, as
+// when a socket is taken over from its own listener, the former is returned: nobody could cancel it any more.
+func (r *remoteForwards) settle(at place, l net.Listener) (former net.Listener) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reserved--
 	if l == nil {
-		return
+		return nil
 	}
 	if r.open == nil {
 		r.open = map[place]net.Listener{}
 	}
+	former = r.open[at]
 	r.open[at] = l
+	return former
 }
 
 // take removes a listener, nil when there is none.
@@ -141,7 +143,9 @@ func (c *connection) listen(open func() (net.Listener, place, error), serve func
 		c.remotes.settle(at, nil)
 		return at, nil, err
 	}
-	c.remotes.settle(at, l)
+	if former := c.remotes.settle(at, l); former != nil {
+		former.Close()
+	}
 	c.log.Debugf("listening on %v", at)
 	return at, func() {
 		c.handlers.Go(func() {
