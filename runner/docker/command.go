@@ -50,10 +50,8 @@ func (t *Target) job(ctx context.Context, c sshd.Command, needsStop bool) (job, 
 		j.args, j.stops = gated(gate, c.Account.Home, j.args, needsStop), needsStop
 	} else if !utf8.ValidString(c.Line) {
 		return job{}, fmt.Errorf("container %q has no /bin/sh, and without it a command must be UTF-8", t.name)
-	} else if info, err := t.ns.Stat(ctx, c.Account.Home); err == nil && info.IsDir() {
-		j.dir = c.Account.Home
 	}
-	return j, nil
+	return j, nil // without a gate it stays in /: the runtime must not enter a directory that the container's files name
 }
 
 // checkText refuses what no process can be given (execve(2)).

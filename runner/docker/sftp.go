@@ -77,10 +77,9 @@ func (t *Target) imageSFTP(ctx context.Context, c sshd.Command, why error) (sshd
 		if t.executable(ctx, server) != nil {
 			continue
 		}
-		j := job{user: c.Account.User, args: []string{server}, env: environment(c), dir: "/"}
-		if info, err := t.ns.Stat(ctx, c.Account.Home); err == nil && info.IsDir() {
-			j.dir = c.Account.Home
-		}
+		// It enters the home itself, and stays in / when it cannot; -d takes tokens (sftp-server(8)).
+		home := strings.ReplaceAll(c.Account.Home, "%", "%%")
+		j := job{user: c.Account.User, args: []string{server, "-d", home}, env: environment(c), dir: "/"}
 		return t.starter.start(ctx, j)
 	}
 	if !t.ns.Alive() {

@@ -24,7 +24,8 @@ import (
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // direct says what shall be run for a command in an image without any shell: the program itself, with the
-// words of the command line as a shell would have split them.
+// words of the command line as a shell would have split them. It runs in /, as there is nothing inside that
+// could enter the home, and the runtime must not (CVE-2024-21626).
 func (t *Target) direct(ctx context.Context, c sshd.Command) (job, error) {
 	if c.Shell {
 		return job{}, t.missing("container %q has no shell: name a program of its image instead, as in \"ssh %s /program argument\"; "+
@@ -38,9 +39,6 @@ func (t *Target) direct(ctx context.Context, c sshd.Command) (job, error) {
 	j := job{user: c.Account.User, args: args, env: environment(c), dir: "/", pty: c.Pty}
 	if j.args[0], err = t.findProgram(ctx, j.args[0], j.env); err != nil {
 		return job{}, err
-	}
-	if info, err := t.ns.Stat(ctx, c.Account.Home); err == nil && info.IsDir() {
-		j.dir = c.Account.Home
 	}
 	return j, nil
 }

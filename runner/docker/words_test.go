@@ -77,3 +77,14 @@ func TestAnImageWithoutAShellRunsItsPrograms(t *testing.T) {
 		w.nothingLeft(t)
 	})
 }
+
+// TestWithoutAShellNothingEntersTheHome: the runtime would follow a home that has become a link (CVE-2024-21626).
+func TestWithoutAShellNothingEntersTheHome(t *testing.T) {
+	w := open(t, ExecDocker, rig.ContainerSpec{Image: rig.Scratch})
+	account := w.account(t, "")
+	account.Home = "/etc"
+	j, err := w.target.job(t.Context(), sshd.Command{Account: account, Line: "/sleep 1"}, false)
+	if err != nil || j.dir != "/" {
+		t.Errorf("it starts in %q, %v", j.dir, err)
+	}
+}
