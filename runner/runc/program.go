@@ -6,6 +6,7 @@
 package runc
 
 import (
+	"context"
 	"debug/elf"
 	"os"
 	"os/exec"
@@ -49,7 +50,9 @@ func (p *program) load() {
 	if err != nil {
 		return
 	}
-	if exec.Command(fdPath(sealed), "--version").Run() != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), stateWait)
+	defer cancel()
+	if exec.CommandContext(ctx, fdPath(sealed), "--version").Run() != nil {
 		sealed.Close()
 		return
 	}
