@@ -38,13 +38,21 @@ func (b Block) lines(goos string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Before OpenSSH 9.6, ssh hands whatever is called a host to a shell (CVE-2023-51385). Within the quotes of the ProxyCommand
-	// nothing but a quote can do harm there.
-	lines := []string{b.begin(), contextPrefix + fmt.Sprintf("%q", b.Context) + contextNote, "Host *." + b.Suffix + ` "!*'*"`}
+	lines := []string{b.begin(), contextPrefix + fmt.Sprintf("%q", b.Context) + contextNote, "Host *." + b.Suffix + unquotable(goos)}
 	for _, o := range append(required(proxy, "%h", believed...), preferred()...) {
 		lines = append(lines, "    "+o.name+" "+o.value)
 	}
 	return append(lines, "Host *", b.end()), nil
+}
+
+// unquotable leaves the names out that would do harm within the quotes of the ProxyCommand: before version 9.6,
+// OpenSSH hands whatever is called a host to a shell (CVE-2023-51385). On Windows that is cmd.exe, or the sh that
+// Git brings, for which an expansion goes on within double quotes.
+func unquotable(goos string) string {
+	if goos == "windows" {
+		return ` "!*$*" "!*` + "`" + `*" "!*'*"`
+	}
+	return ` "!*'*"`
 }
 
 // What the second line of a block says around the context's name.

@@ -104,12 +104,14 @@ func TestABlockIsQuotedForItsSystem(t *testing.T) {
 		want         []string
 	}{
 		{"windows", "switchyard", []string{
+			"Host *.switchyard \"!*$*\" \"!*`*\" \"!*'*\"",
 			`    ProxyCommand "C:/Program Files/100%%/switchyard.exe" connect --context prod "%h"`, `    UserKnownHostsFile "C:/Users/a \"b\"/k"`,
 		}},
 		{"windows", "prod", []string{
 			`    KnownHostsCommand "C:/Program Files/100%%/switchyard.exe" known-hosts --context prod --suffix prod --host=%h --certificate=%K`,
 		}},
 		{"darwin", "switchyard", []string{
+			`Host *.switchyard "!*'*"`,
 			`    ProxyCommand 'C:'\\'Program Files'\\'100%%'\\'switchyard.exe' connect --context prod '%h'`,
 			`    UserKnownHostsFile "C:\\Users\\a \"b\"\\k"`,
 		}},
