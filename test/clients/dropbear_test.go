@@ -64,7 +64,7 @@ func dropbearForwards(t *testing.T, x *target, dropbear dropbearCommand) {
 
 func (f *fleet) dropbearPipe(t *testing.T, x *target, dropbear dropbearCommand) {
 	inside, outside := x.fresh(t)
-	source := f.source(x)
+	source := filepath.Join(f.tree.dir, "medium")
 	if r := run(t, dropbear(x, x.host, "cat >"+inside+"/copy"), openFile(t, source)); r.Code != 0 {
 		t.Fatalf("%+v", r)
 	}

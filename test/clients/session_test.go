@@ -41,6 +41,16 @@ func startSession(t *testing.T, c *exec.Cmd) *session {
 	return s
 }
 
+// said is what the sessions have written to standard error.
+func said(sessions []*session) (all []string) {
+	for _, s := range sessions {
+		if text := s.stderr.String(); text != "" {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
 // checkAnswer sends a line to the command of sshControlMaster and holds it to its answer and exit code.
 func (s *session) checkAnswer(t *testing.T, line string) {
 	t.Helper()

@@ -110,7 +110,7 @@ func (f *fleet) sshControlMaster(t *testing.T, x *target) {
 	}
 	rig.Eventually(t, deadline, func() (bool, string) {
 		n := x.count(t, marker)
-		return n == len(sessions), fmt.Sprint(n, " of them run")
+		return n == len(sessions), fmt.Sprint(n, " of them run; they say ", said(sessions))
 	})
 	for i, s := range sessions {
 		if x.hasShell() {

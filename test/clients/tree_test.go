@@ -21,7 +21,7 @@ import (
 
 const (
 	bigSize = 64 << 20
-	small   = 150 // files in the directory of many
+	small   = 60 // files in the directory of many
 )
 
 // old is the modification time of the trees' files, for clients that keep it.

@@ -30,8 +30,8 @@ async def commands(conn):
         same(result.stdout, "from here\n%d\n" % target["uid"])
         same(result.stderr, "it went wrong\n")
         same((result.exit_status, result.exit_signal), (7, None))
-        codes = await asyncio.gather(*(conn.run("exit %d" % code) for code in range(20)))
-        same([code.exit_status for code in codes], list(range(20)))
+        codes = await asyncio.gather(*(conn.run("exit %d" % code) for code in range(5)))
+        same([code.exit_status for code in codes], list(range(5)))
     else:
         result = await conn.run("/sleep word")
         same("invalid number 'word'" in result.stderr, True)
