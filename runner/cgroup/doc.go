@@ -22,5 +22,7 @@
 //
 // Invariants that a change must keep:
 //   - A process is signalled through a pidfd which was opened before the kernel said that it is in the group.
+//   - A process is moved by its pid, as cgroup.procs wants it, but held by a pidfd until that is done. Should it have
+//     ended in between, and its pid have passed to somebody else, that one is put back: it is never taken for ours.
 //   - What was frozen here is thawed here, on every way out.
 package cgroup

@@ -8,7 +8,6 @@ package cgroup
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,16 +28,6 @@ type Group struct {
 
 // Name is the last part of its path.
 func (g *Group) Name() string { return g.name }
-
-// Add moves a process into it. What the process has started stays where it is; what it starts from now on
-// is in the group.
-func (g *Group) Add(pid int) error {
-	err := os.WriteFile(filepath.Join(g.dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
-	if errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("moving process %d into the cgroup %q: %w", pid, g.name, os.ErrProcessDone)
-	}
-	return err
-}
 
 // Holds tells whether a process is in it, or below it.
 func (g *Group) Holds(pid int) bool {

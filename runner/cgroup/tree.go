@@ -21,8 +21,9 @@ import (
 // Tree is a container's own cgroup in one hierarchy, below which groups are made. Its methods may be called
 // concurrently.
 type Tree struct {
-	place place
-	dir   string
+	place   place
+	dir     string
+	mounted []mount
 }
 
 // Open finds the cgroup of the container with this id by its main process, whom the caller holds, and
@@ -57,7 +58,7 @@ func open(p place, mounted []mount, main int) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Tree{place: p, dir: dir}
+	t := &Tree{place: p, dir: dir, mounted: mounted}
 	// What is mounted may belong to another cgroup namespace than the path.
 	if pids, err := readPIDs(dir); err != nil || !slices.Contains(pids, main) {
 		return nil, fmt.Errorf("%q is not the container's cgroup (%v)", dir, err)
@@ -90,13 +91,22 @@ func (t *Tree) mayHaveGroups() error {
 	return nil
 }
 
-// try makes a group and removes it.
+// tryInfix is followed by the pid of who tries.
+const tryInfix = "try-"
+
+// try makes a group and removes it, and with it those of who was killed between the two. To find its own removed by
+// another who tries is no error.
 func (t *Tree) try() error {
-	g, err := t.Make(Prefix + "try-" + strconv.Itoa(os.Getpid()))
-	if err != nil {
+	if _, err := t.Make(Prefix + tryInfix + strconv.Itoa(os.Getpid())); err != nil {
 		return err
 	}
-	return g.Remove()
+	names, err := t.Names()
+	for _, name := range names {
+		if strings.HasPrefix(name, Prefix+tryInfix) {
+			err = errors.Join(err, t.Group(name).Remove())
+		}
+	}
+	return err
 }
 
 // Prefix begins the name of every group that is ours.

@@ -43,13 +43,16 @@ func makeGroup(t *testing.T, tree *cgroup.Tree, name string) *cgroup.Group {
 	return g
 }
 
+// is takes whoever has the pid.
+func is(int) bool { return true }
+
 func TestAGroupHoldsWhatIsAddedAndAllThatThisStarts(t *testing.T) {
 	cgrouptest.Each(t, func(t *testing.T, c *cgrouptest.Container) {
 		tree := open(t, c)
 		g, other := makeGroup(t, tree, "a"), makeGroup(t, tree, "ab")
 		p := c.Start(t, "echo; read -r _; setsid sleep 1000 & echo $!; exec sleep 1000")
 		p.Line(t)
-		if err := g.Add(p.PID); err != nil {
+		if err := g.Add(p.PID, is); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintln(p.In)
@@ -86,7 +89,7 @@ func TestKillEndsWhatResists(t *testing.T) {
 			i=0; while [ $i -lt 30 ]; do setsid sh -c 'sleep 1000; :' & i=$((i+1)); done
 			echo; while :; do sleep 0.01; done`)
 		p.Line(t)
-		if err := g.Add(p.PID); err != nil {
+		if err := g.Add(p.PID, is); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintln(p.In)
@@ -114,7 +117,7 @@ func TestAGroupThatIsGoneIsEmpty(t *testing.T) {
 			if killed, removed := g.Kill(0), g.Remove(); len(pids) > 0 || err != nil || killed != nil || removed != nil || g.Holds(c.PID) {
 				t.Errorf("%s: it holds %v, %v; killing: %v; removing: %v", name, pids, err, killed, removed)
 			}
-			if err := g.Add(c.PID); err == nil {
+			if err := g.Add(c.PID, is); err == nil {
 				t.Errorf("%s: a process was added", name)
 			}
 		}
@@ -125,9 +128,27 @@ func TestAddingAProcessThatIsGoneSaysSo(t *testing.T) {
 	cgrouptest.Each(t, func(t *testing.T, c *cgrouptest.Container) {
 		p := c.Start(t, "exit")
 		<-p.Exited
-		if err := makeGroup(t, open(t, c), "a").Add(p.PID); !errors.Is(err, os.ErrProcessDone) {
+		if err := makeGroup(t, open(t, c), "a").Add(p.PID, is); !errors.Is(err, os.ErrProcessDone) {
 			t.Errorf("got %v", err)
 		}
+	})
+}
+
+func TestAProcessThatIsNotTheOneThatIsMeantIsNotMoved(t *testing.T) {
+	cgrouptest.Each(t, func(t *testing.T, c *cgrouptest.Container) {
+		g := makeGroup(t, open(t, c), "a")
+		if err := g.Add(c.PID, func(int) bool { return false }); !errors.Is(err, os.ErrProcessDone) || g.Holds(c.PID) {
+			t.Errorf("got %v; it is in the group: %v", err, g.Holds(c.PID))
+		}
+	})
+}
+
+func TestWhatWasLeftOfATryIsRemoved(t *testing.T) {
+	cgrouptest.Each(t, func(t *testing.T, c *cgrouptest.Container) {
+		if err := os.Mkdir(filepath.Join(c.Dir, cgroup.Prefix+"try-4194305"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		open(t, c) // sees that nothing is left
 	})
 }
 
@@ -169,7 +190,7 @@ func TestWhatIsInAPausedContainerDiesWhenItIsUnpaused(t *testing.T) {
 			g := makeGroup(t, tree, "a")
 			p := c.Start(t, "echo; exec sleep 1000")
 			p.Line(t)
-			if err := g.Add(p.PID); err != nil {
+			if err := g.Add(p.PID, is); err != nil {
 				t.Fatal(err)
 			}
 			write(words[1])

@@ -98,7 +98,7 @@ func (s *Session) enter(l *proc.Leader) {
 	if s.group == nil || s.group.Holds(l.PID()) {
 		return
 	}
-	err := s.group.Add(l.PID())
+	err := s.group.Add(l.PID(), func(int) bool { return !l.Exited() })
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.k.cfg.Log.WithError(err).Debug("moving a process into its session's cgroup")
 		s.dropGroup()
@@ -106,10 +106,22 @@ func (s *Session) enter(l *proc.Leader) {
 	}
 	others, _ := l.PIDs()
 	for _, pid := range others {
-		if pid != l.PID() {
-			_ = s.group.Add(pid) // it may have gone
+		if pid == l.PID() {
+			continue
+		}
+		// What cannot be moved may have gone.
+		if err := s.group.Add(pid, func(pid int) bool { return s.leads(l, pid) }); errors.Is(err, cgroup.ErrStranger) {
+			s.k.cfg.Log.WithError(err).Warn("moving a session's processes into its cgroup; it goes on without")
+			s.dropGroup()
+			return
 		}
 	}
+}
+
+// leads tells whether a process is in the leader's session, and in the container.
+func (s *Session) leads(l *proc.Leader, pid int) bool {
+	id, err := unix.Getsid(pid)
+	return err == nil && id == l.PID() && s.inContainer(pid)
 }
 
 // dropGroup goes on without a cgroup.
@@ -216,7 +228,7 @@ func (s *Session) moveDetached() (stuck bool) {
 		}
 		stuck = false
 		if to, err := s.k.tree.Make(Detached); err == nil {
-			_ = to.Add(pid) // it may have gone, and its children are found in the next round
+			_ = to.Add(pid, s.group.Holds) // it may have gone, and its children are found in the next round
 		}
 	}
 	return stuck

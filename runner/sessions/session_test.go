@@ -231,7 +231,7 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 		s := k.Begin("two")
 		half := w.Start(t, "exec sleep 1000")
 		if w.cgroups {
-			if err := s.group.Add(half.PID); err != nil {
+			if err := s.group.Add(half.PID, func(int) bool { return true }); err != nil {
 				t.Fatal(err)
 			}
 		}
