@@ -50,10 +50,13 @@ func (c *client) readAll() error {
 func (c *client) receive(buffer []byte) (packet []byte, fds []int, err error) {
 	rights := make([]byte, unix.CmsgSpace(4))
 	n, m, flags, _, err := c.conn.ReadMsgUnix(buffer, rights)
-	if err != nil {
-		return nil, nil, err
-	}
 	fds = descriptors(rights[:m])
+	if n == 0 && len(fds) > 0 { // an empty packet looks like the end of the stream, and can have descriptors all the same
+		return nil, fds, errors.New("an empty packet has descriptors")
+	}
+	if err != nil {
+		return nil, fds, err
+	}
 	if flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 || len(fds) > 1 {
 		return nil, fds, errors.New("a packet has more than is allowed")
 	}
