@@ -48,7 +48,8 @@ type client struct {
 	dead    chan struct{} // closed when nothing more is read
 	ending  sync.Once
 
-	sending sync.Mutex // held while a packet is sent
+	sending   sync.Mutex    // held while a packet is sent
+	accepting chan struct{} // filled while a listener accepts
 
 	mu        sync.Mutex // guards the rest
 	last      uint64
@@ -76,7 +77,8 @@ type result struct {
 
 func newClient(conn *net.UnixConn, process sshd.Process, log logrus.FieldLogger) *client {
 	c := &client{conn: conn, process: process, log: log, dead: make(chan struct{}),
-		asked: map[uint64]*question{}, listeners: map[*listener]bool{}}
+		accepting: make(chan struct{}, 1), asked: map[uint64]*question{},
+		listeners: map[*listener]bool{}}
 	c.words.follow(process)
 	return c
 }

@@ -7,17 +7,23 @@ package helper
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
-	"sync"
-	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// conn is a connected socket that came out of the target.
-type conn struct{ *net.UnixConn }
+// conn is a connected socket that came out of the target. Whoever sent it can still hold it, and can make it blocking
+// at any time, as O_NONBLOCK is the description's (open(2)). So each call says for itself that it must not wait
+// (MSG_DONTWAIT), or a thread of the runner would wait in it. Nothing else of net's is offered, such as what lets
+// io.Copy use splice(2).
+type conn struct {
+	socket *net.UnixConn
+	raw    syscall.RawConn
+}
 
 // newConn takes over a socket.
 func newConn(socket *os.File) (net.Conn, error) {
@@ -31,84 +37,100 @@ func newConn(socket *os.File) (net.Conn, error) {
 		c.Close()
 		return nil, errors.New("the socket from the target is none of the unix domain")
 	}
-	return &conn{u}, nil
+	raw, err := u.SyscallConn()
+	if err != nil {
+		u.Close()
+		return nil, err
+	}
+	return &conn{socket: u, raw: raw}, nil
 }
 
-// Close shuts the socket down first. Who sent it can still hold it, and can have made it blocking: a read under way
-// would then never end, and Close waits for it.
-func (c *conn) Close() error {
-	shutdown(c.UnixConn)
-	return c.UnixConn.Close()
+// Read implements net.Conn.
+func (c *conn) Read(b []byte) (n int, err error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	var failed error
+	err = c.raw.Read(func(fd uintptr) bool {
+		n, failed = uninterrupted(func() (int, error) {
+			n, _, err := unix.Recvfrom(int(fd), b, unix.MSG_DONTWAIT)
+			return n, err
+		})
+		return failed != unix.EAGAIN
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case failed != nil:
+		return 0, c.fail("read", "recvfrom", failed)
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
+
+// Write implements net.Conn.
+func (c *conn) Write(b []byte) (n int, err error) {
+	var failed error
+	err = c.raw.Write(func(fd uintptr) bool {
+		for n < len(b) && failed == nil {
+			var m int
+			m, failed = uninterrupted(func() (int, error) {
+				return unix.SendmsgN(int(fd), b[n:], nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+			})
+			n += m
+		}
+		if failed == unix.EAGAIN {
+			failed = nil
+			return false
+		}
+		return true
+	})
+	if err == nil && failed != nil {
+		err = c.fail("write", "sendmsg", failed)
+	}
+	return n, err
+}
+
+// uninterrupted repeats a call that a signal interrupts.
+func uninterrupted(call func() (int, error)) (n int, err error) {
+	for {
+		if n, err = call(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+func (c *conn) fail(op, call string, err error) error {
+	return &net.OpError{Op: op, Net: "unix", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, err)}
+}
+
+// CloseWrite ends what the other side reads.
+func (c *conn) CloseWrite() error { return c.socket.CloseWrite() }
+
+// Close shuts the socket down first: who sent it can still hold it, and the other side would see no end.
+func (c *conn) Close() error {
+	shutdown(c.socket)
+	return c.socket.Close()
+}
+
+// LocalAddr implements net.Conn.
+func (c *conn) LocalAddr() net.Addr { return c.socket.LocalAddr() }
+
+// RemoteAddr implements net.Conn.
+func (c *conn) RemoteAddr() net.Addr { return c.socket.RemoteAddr() }
+
+// SetDeadline implements net.Conn.
+func (c *conn) SetDeadline(t time.Time) error { return c.socket.SetDeadline(t) }
+
+// SetReadDeadline implements net.Conn.
+func (c *conn) SetReadDeadline(t time.Time) error { return c.socket.SetReadDeadline(t) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *conn) SetWriteDeadline(t time.Time) error { return c.socket.SetWriteDeadline(t) }
 
 func shutdown(socket syscall.Conn) {
 	if raw, err := socket.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
 	}
-}
-
-// listener is a listening socket that came out of the target.
-type listener struct {
-	*net.UnixListener
-	client *client
-	id     uint64
-	path   string
-	closed atomic.Bool // by its user
-	once   sync.Once
-	err    error
-}
-
-// newListener takes over a result's socket.
-func (c *client) newListener(r result, path string) (net.Listener, error) {
-	defer r.socket.Close() // net has a descriptor of its own
-	opened, err := net.FileListener(r.socket)
-	if err != nil {
-		return nil, err
-	}
-	u, ok := opened.(*net.UnixListener)
-	if !ok {
-		opened.Close()
-		return nil, errors.New("the socket from the target is none of the unix domain")
-	}
-	u.SetUnlinkOnClose(false) // the path is the target's, and could be another file here
-	l := &listener{UnixListener: u, client: c, id: r.id, path: path}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.listeners[l] = true
-	return l, nil
-}
-
-// Addr is the path that was asked for, or made.
-func (l *listener) Addr() net.Addr { return address(l.path) }
-
-// Accept returns connections with CloseWrite.
-func (l *listener) Accept() (net.Conn, error) {
-	c, err := l.AcceptUnix()
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
-}
-
-// Close closes the listener and removes its socket, in this order: whoever comes meanwhile is refused. A second Close
-// does nothing.
-func (l *listener) Close() error {
-	if !l.closed.CompareAndSwap(false, true) {
-		return net.ErrClosed
-	}
-	err := l.release()
-	l.client.remove(l.id)
-	return err
-}
-
-// release closes the listener. The broker's end removes the socket.
-func (l *listener) release() error {
-	l.once.Do(func() {
-		l.client.mu.Lock()
-		delete(l.client.listeners, l)
-		l.client.mu.Unlock()
-		shutdown(l.UnixListener) // as conn.Close
-		l.err = l.UnixListener.Close()
-	})
-	return l.err
 }

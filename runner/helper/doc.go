@@ -20,4 +20,5 @@
 // What a change must keep:
 //   - The target is given the program's descriptor for reading alone, and no other of ours but one end of a socket pair.
 //   - What comes out of the target is untrusted: its root can speak in the helper's place.
+//   - A socket from there can be made blocking at any time: no call on one may rely on O_NONBLOCK, or threads pile up.
 package helper
