@@ -228,7 +228,8 @@ func TestABackgroundProcessThatHoldsTheOutputDelaysItsEndALittle(t *testing.T) {
 // As with sshd, since no engine is there to close it.
 func TestByTheRuntimeABackgroundProcessHoldsTheOutputOpenUntilTheSessionEnds(t *testing.T) {
 	w := open(t, ExecRunc, rig.ContainerSpec{})
-	p := w.start(t, line("{ read x; echo later; exec sleep 1000; } <&0 & echo started"))
+	// A shell gives what it puts in the background /dev/null to read, unless told otherwise by another number.
+	p := w.start(t, line("exec 3<&0; { read x; echo later; exec sleep 1000; } <&3 3<&- & echo started"))
 	out := bufio.NewReader(p.Stdout())
 	until(t, out, "started")
 	if exit, err := p.Wait(); err != nil || exit.Code != 0 {
