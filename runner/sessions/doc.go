@@ -27,6 +27,8 @@
 //
 // Invariants that a change must keep:
 //   - Nothing of another owner is touched but by whoever holds that owner's lock, or knows it dead where it has none.
+//   - A cgroup without a record is ended by the policy as any other: records may be lost, and one that could not be
+//     written is removed.
 //   - A record is written before a process runs the user's command, where its starter can wait for that, and removed
 //     after the process has been ended.
 //   - Without a cgroup, or with one that was lost, everything works by the session's id, as setsid(2) made it.

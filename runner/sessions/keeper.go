@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -156,6 +157,9 @@ func (k *Keeper) Begin(way string) *Session {
 	k.last++
 	s.number = k.last
 	k.mu.Unlock()
+	if k.own.File != nil {
+		s.file = filepath.Join(k.own.Name(), strconv.FormatUint(s.number, 10))
+	}
 	if k.tree != nil && k.own.File != nil {
 		group, err := k.tree.Make(groupName(k.owner, s.number))
 		if err != nil {

@@ -33,30 +33,39 @@ func bootID() string {
 	return string(bytes.TrimSpace(id))
 }
 
-// write writes it so that a reader finds the whole or nothing.
 func (r record) write(file string) error {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file+unfinished, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+unfinished, file)
+	return writeWhole(file, text)
 }
 
-// unfinished ends the name of a record that is being written.
+// writeWhole writes a file so that a reader finds the whole, or what was there before.
+func writeWhole(file string, text []byte) error {
+	err := os.WriteFile(file+unfinished, text, 0o600)
+	if err == nil {
+		err = os.Rename(file+unfinished, file)
+	}
+	if err != nil {
+		os.Remove(file + unfinished)
+	}
+	return err
+}
+
+// unfinished ends the name of a file that is being written.
 const unfinished = "~"
 
-// readRecords reads the records of an owner, but for those of another boot.
-func readRecords(dir string) (all []record) {
+// readRecords reads the records of an owner by their files, but for those of another boot.
+func readRecords(dir string) map[string]record {
+	all := map[string]record{}
 	files, _ := filepath.Glob(filepath.Join(dir, "*[0-9]"))
 	boot := bootID()
 	for _, file := range files {
 		var r record
 		text, err := os.ReadFile(file)
 		if err == nil && json.Unmarshal(text, &r) == nil && r.Boot == boot {
-			all = append(all, r)
+			all[file] = r
 		}
 	}
 	return all

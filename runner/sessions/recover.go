@@ -6,10 +6,14 @@
 package sessions
 
 import (
+	"math"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"switchyard/runner/cgroup"
 	"switchyard/runner/proc"
@@ -35,9 +39,9 @@ func (k *Keeper) recover(dead map[owner]lockedDir) {
 }
 
 // lost makes sessions of a dead runner's records.
-func (k *Keeper) lost(records []record) (all []*Session) {
-	for _, r := range records {
-		s := &Session{k: k, record: r}
+func (k *Keeper) lost(records map[string]record) (all []*Session) {
+	for file, r := range records {
+		s := &Session{k: k, record: r, file: file}
 		only := s.inContainer
 		if r.Cgroup != "" && k.tree != nil && strings.HasPrefix(r.Cgroup, cgroup.Prefix) && !strings.Contains(r.Cgroup, "/") {
 			s.group = k.tree.Group(r.Cgroup)
@@ -57,7 +61,8 @@ func (s *Session) inContainer(pid int) bool {
 	return err == nil && strings.Contains(string(groups), s.k.cfg.ContainerID)
 }
 
-// unrecorded finds cgroups of dead runners' sessions that no record tells of: their start had not come so far.
+// unrecorded finds cgroups of dead runners' sessions that no record tells of: their start had not come so far, or the
+// records were lost, with a /run that was full or another one.
 func (k *Keeper) unrecorded(recorded []*Session, dead map[owner]lockedDir) (all []*Session) {
 	if k.tree == nil {
 		return nil
@@ -104,26 +109,45 @@ func (k *Keeper) endAll(all []*Session) {
 	ending.Wait()
 }
 
-// endLost ends a leftover session. One whose start had not come so far that its leader was known is nobody's, whatever
-// the policy is.
+// endLost ends a leftover session. What is known of one only by its instance is nobody's, whatever the policy is: its
+// start had not come so far that a user's command ran.
 func (k *Keeper) endLost(s *Session) {
 	if s.group != nil {
 		s.group.Thaw() // the dead runner may have been about to
 	}
-	switch {
-	case s.leader == nil && s.group != nil:
-		s.err = s.group.Kill(killWait)
-	case s.leader != nil && !s.Keeps():
-		s.err = s.leader.End(k.cfg.Grace, s.box())
-		if k.cfg.OnEnd == Kill && s.group != nil {
-			s.err = s.group.Kill(killWait)
-		}
+	if s.leader == nil && s.group != nil {
+		s.leader = s.oldest()
 	}
-	if s.leader == nil && s.record.Instance != "" && k.cfg.Abandon != nil {
+	if s.leader != nil && !s.Keeps() {
+		s.err = s.leader.End(k.cfg.Grace, s.box())
+	}
+	if k.cfg.OnEnd == Kill && s.group != nil {
+		s.err = s.group.Kill(killWait)
+	}
+	if s.record.PID == 0 && s.record.Instance != "" && k.cfg.Abandon != nil {
 		k.cfg.Abandon(s.record.Instance)
 	}
 	s.settle()
 	if s.err != nil {
 		k.cfg.Log.WithError(s.err).Warn("ending what a runner that was killed had left")
 	}
+}
+
+// oldest is the session of the oldest process in the cgroup: of the leader, from whom all others stem, or where that
+// has exited, most likely of what it started first. Nil: the cgroup is empty.
+func (s *Session) oldest() *proc.Session {
+	pids, _ := s.group.PIDs()
+	slices.Sort(pids)
+	first, began := 0, uint64(math.MaxUint64)
+	for _, pid := range pids {
+		if start, err := proc.StartOf(pid); err == nil && start < began {
+			first, began = pid, start
+		}
+	}
+	id, err := unix.Getsid(first)
+	if first == 0 || err != nil || id <= 0 {
+		return nil
+	}
+	start, _ := proc.StartOf(id) // a leader that has gone has none, nor does anybody else have its pid
+	return proc.Lost(id, start, s.group.Holds)
 }

@@ -59,7 +59,7 @@ func TestTheNextRunnersPolicyDecides(t *testing.T) {
 			dead := w.otherRunner(s.PID)
 			own, apart, deaf := start()
 			dead.kill()
-			w.open(policy).Close()
+			w.recover(policy)
 			for _, pid := range []int{s.PID, own, apart, deaf} {
 				if ended {
 					cgrouptest.Gone(t, pid)
@@ -79,12 +79,12 @@ func TestAnotherRunnersSessionsAreLeftAlone(t *testing.T) {
 		other := w.otherRunner(s.PID)
 		own, _, _ := start()
 		groups := len(w.sessionGroups())
-		w.open(Kill).Close()
+		w.recover(Kill)
 		if !cgrouptest.Alive(s.PID) || !cgrouptest.Alive(own) || len(w.sessionGroups()) != groups || len(w.records()) != 1 {
 			t.Errorf("cgroups %v, records %v", w.sessionGroups(), w.records())
 		}
 		other.kill()
-		w.open(Kill).Close()
+		w.recover(Kill)
 		cgrouptest.Gone(t, s.PID, own)
 		w.nothingIsLeft()
 	})
@@ -97,11 +97,11 @@ func TestRunnersOfOtherContainersAreLeftAlone(t *testing.T) {
 	dead := one.otherRunner(s.PID)
 	start()
 	dead.kill()
-	two.open(Kill).Close()
+	two.recover(Kill)
 	if !cgrouptest.Alive(s.PID) {
 		t.Error("another container's process was ended")
 	}
-	one.open(Kill).Close()
+	one.recover(Kill)
 	one.nothingIsLeft()
 	two.nothingIsLeft()
 }
@@ -127,7 +127,7 @@ func TestAPidThatHasPassedToSomebodyElseIsNobodysSession(t *testing.T) {
 			}
 			w.leave(name, r)
 		}
-		w.open(Kill).Close()
+		w.recover(Kill)
 		if !cgrouptest.Alive(s.PID) {
 			t.Error("it was ended")
 		}
@@ -147,23 +147,62 @@ func (w *world) leave(name string, r record) {
 	}
 }
 
-func TestAStartThatDidNotComeFarIsEndedWhole(t *testing.T) {
-	w := newWorld(t, true)
-	p := w.Start(t, "echo; setsid sleep 1000 & echo $!; exec sleep 1000")
-	p.Line(t)
-	child := p.Number(t)
-	dir := filepath.Join(w.Dir, groupName("1-1", 7))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, pid := range []int{p.PID, child} {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, pid), 0); err != nil {
-			t.Fatal(err)
+// The records are gone with a /run that did not live on; the cgroups are there.
+func TestASessionWithoutARecordEndsByThePolicy(t *testing.T) {
+	for how, rest := range map[string]string{"with a leader": "exec sleep 1000", "of a leader that has exited": ""} {
+		for policy, lives := range map[Policy]string{HangUp: "[false true true]", Kill: "[false false false]", Keep: "[true true true]"} {
+			t.Run(how+", "+string(policy), func(t *testing.T) {
+				w := newWorld(t, true)
+				s, start := w.startFamily(rest)
+				dead := w.otherRunner(s.PID)
+				own, apart, deaf := start()
+				dead.kill()
+				w.dir = t.TempDir()
+				w.recover(policy)
+				if rest != "" && cgrouptest.Alive(s.PID) != (policy == Keep) {
+					t.Errorf("the leader lives: %v", cgrouptest.Alive(s.PID))
+				}
+				alive := []bool{cgrouptest.Alive(own), cgrouptest.Alive(apart), cgrouptest.Alive(deaf)}
+				if fmt.Sprint(alive) != lives {
+					t.Errorf("of its own, the detached and the deaf there live %v, need %s", alive, lives)
+				}
+				w.nothingIsLeft()
+			})
 		}
 	}
-	w.open(Keep).Close()
-	cgrouptest.Gone(t, p.PID, child)
-	w.nothingIsLeft()
+}
+
+func TestARecordThatCannotBeWrittenLeavesNoneThatMisleads(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		k := w.open(HangUp)
+		s := k.Begin("test")
+		s.SetInstance("abc")
+		// As in a full file system: the new record cannot be written, the old one is there.
+		if err := os.Mkdir(s.file+unfinished, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.file+unfinished, "x"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := w.Start(t, "exec sleep 1000")
+		leader, err := proc.Open(p.PID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leader.Close()
+		s.Started(leader)
+		if left := w.records(); len(left) > 0 {
+			t.Errorf("records: %q", left)
+		}
+		if log := w.log.String(); !strings.Contains(log, "level=warning") || !strings.Contains(log, "should this runner be killed") {
+			t.Errorf("the log does not say so: %s", log)
+		}
+		if err := s.End(leader); err != nil {
+			t.Error(err)
+		}
+		k.Close()
+		w.nothingIsLeft()
+	})
 }
 
 func TestAnInstanceOfDockerExecWithoutAProcessIsAbandoned(t *testing.T) {
@@ -173,7 +212,7 @@ func TestAnInstanceOfDockerExecWithoutAProcessIsAbandoned(t *testing.T) {
 	var abandoned []string
 	c := w.config(HangUp)
 	c.Abandon = func(id string) { mu.Lock(); defer mu.Unlock(); abandoned = append(abandoned, id) }
-	Open(c).Close()
+	recoverWith(Open(c))
 	if fmt.Sprint(abandoned) != "[abc]" {
 		t.Errorf("abandoned: %q", abandoned)
 	}
@@ -189,7 +228,7 @@ func TestRecordsThatMakeNoSenseAreDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.open(Kill).Close()
+	w.recover(Kill)
 	w.nothingIsLeft()
 }
 
@@ -228,7 +267,7 @@ func TestWhatWasWrittenOfAContainerThatHasEndedIsRemoved(t *testing.T) {
 	cgrouptest.Gone(t, ended.PID)
 	next := newWorld(t, true)
 	next.dir = ended.dir
-	next.open(Kill).Close()
+	next.recover(Kill)
 	left, _ := filepath.Glob(filepath.Join(ended.dir, "*"))
 	slices.Sort(left)
 	want := []string{filepath.Join(ended.dir, statePrefix+running.ID), filepath.Join(ended.dir, statePrefix+served.ID)}
@@ -238,7 +277,7 @@ func TestWhatWasWrittenOfAContainerThatHasEndedIsRemoved(t *testing.T) {
 	if !cgrouptest.Alive(s.PID) {
 		t.Error("another container's process was ended")
 	}
-	running.open(Kill).Close()
+	running.recover(Kill)
 	cgrouptest.Gone(t, s.PID)
 }
 
@@ -289,7 +328,7 @@ func TestCloseWaitsForWhatIsBeingEnded(t *testing.T) {
 	dead := w.otherRunner(s.PID)
 	start()
 	dead.kill()
-	w.open(HangUp).Close()
+	w.recover(HangUp)
 	if cgrouptest.Alive(s.PID) {
 		t.Error("it is alive")
 	}

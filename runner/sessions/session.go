@@ -8,9 +8,7 @@ package sessions
 import (
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -36,6 +34,7 @@ type Session struct {
 	number uint64
 	group  *cgroup.Group // nil without
 	record record
+	file   string        // of the record; empty: there is none
 	leader *proc.Session // nil until Started
 	once   sync.Once     // for End
 	err    error
@@ -130,22 +129,29 @@ func (s *Session) dropGroup() {
 	s.group, s.record.Cgroup = nil, ""
 }
 
-func (s *Session) file() string {
-	return filepath.Join(s.k.own.Name(), strconv.FormatUint(s.number, 10))
-}
-
+// write writes the record. Where that fails there shall be none: an earlier one would tell the next runner that no
+// process is known, and to abandon what runs. Without one it goes by the cgroup.
 func (s *Session) write() {
-	if s.k.own.File == nil {
+	if s.file == "" {
 		return
 	}
-	if err := s.record.write(s.file()); err != nil {
-		s.k.cfg.Log.WithError(err).Debug("writing a session's record")
+	if err := s.record.write(s.file); err != nil {
+		s.k.cfg.Log.WithError(err).Warn("writing a session's record: " + s.k.withoutRecord())
+		s.forget()
 	}
+}
+
+// withoutRecord says what it means that a session has none.
+func (k *Keeper) withoutRecord() string {
+	if k.tree == nil {
+		return "should this runner be killed, the next one does not end the session's processes"
+	}
+	return "should this runner be killed, the next one takes the oldest process in the session's cgroup for its leader"
 }
 
 func (s *Session) forget() {
-	if s.k.own.File != nil {
-		os.Remove(s.file())
+	if s.file != "" {
+		os.Remove(s.file)
 	}
 }
 

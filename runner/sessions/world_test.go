@@ -81,6 +81,17 @@ func (w *world) open(policy Policy) *Keeper {
 	return k
 }
 
+// recover is a runner that ends when it has ended what others left.
+func (w *world) recover(policy Policy) {
+	w.t.Helper()
+	recoverWith(w.open(policy))
+}
+
+func recoverWith(k *Keeper) {
+	k.work.Wait()
+	k.Close()
+}
+
 // session is a session with a shell that leads it.
 type session struct {
 	*Session
