@@ -39,9 +39,9 @@ type Sockets interface {
 	// ListenPrivate makes a socket with the base name in a new directory of its own that only the account can
 	// enter, and says where. Close of the listener removes both.
 	ListenPrivate(ctx context.Context, name string) (l net.Listener, path string, err error)
-	// WritePrivate writes a new file, mode 0600, with the base name in such a directory, and says where. Close
-	// of the Sockets removes it.
-	WritePrivate(ctx context.Context, name string, content []byte) (path string, err error)
+	// WritePrivate writes a new file, mode 0600, with the base name in such a directory, and says where. remove
+	// removes both, within some seconds or not at all; it may be called repeatedly, and Close does the same.
+	WritePrivate(ctx context.Context, name string, content []byte) (path string, remove func(), err error)
 	// Close removes whatever is left of all that was made, and closes all listeners, but no connection. It
 	// may be called repeatedly.
 	Close() error

@@ -112,13 +112,13 @@ func (s *fileSockets) ListenPrivate(ctx context.Context, name string) (net.Liste
 	return l, path, err
 }
 
-func (s *fileSockets) WritePrivate(_ context.Context, name string, content []byte) (string, error) {
+func (s *fileSockets) WritePrivate(_ context.Context, name string, content []byte) (string, func(), error) {
 	dir, err := s.privateDir()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	path := filepath.Join(dir, name)
-	return path, os.WriteFile(path, content, 0o600)
+	return path, func() { os.RemoveAll(dir) }, os.WriteFile(path, content, 0o600)
 }
 
 func (s *fileSockets) Close() error {

@@ -99,13 +99,14 @@ func (s *session) x11Vars() []string {
 }
 
 // startX11 listens for X clients, and writes the file by which they authenticate themselves: what sshd has
-// xauth(1) do, which need not be there. It stops when the session ends; connections that were made go on.
+// xauth(1) do, which need not be there. It stops when the session ends, and the file goes; connections that were made
+// go on.
 func (s *session) startX11(m x11ReqMsg) ([]string, error) {
 	l, display, err := s.c.listenX11()
 	if err != nil {
 		return nil, err
 	}
-	file, err := s.c.writeXauthority(m, display)
+	file, remove, err := s.c.writeXauthority(m, display)
 	if err != nil {
 		l.Close()
 		return nil, err
@@ -113,13 +114,15 @@ func (s *session) startX11(m x11ReqMsg) ([]string, error) {
 	if m.SingleConnection {
 		l = &single{Listener: l}
 	}
-	s.running.Go(func() {
-		s.c.serveListener(s.ctx, l, "x11", func(conn net.Conn) []byte {
-			from := addrPort(conn.RemoteAddr())
-			return gossh.Marshal(x11Msg{OriginatorHost: from.Addr().String(), OriginatorPort: uint32(from.Port())})
-		})
-	})
+	s.running.Go(func() { s.c.serveListener(s.ctx, l, "x11", x11Open) })
+	s.running.Go(func() { <-s.ctx.Done(); remove() })
 	return []string{fmt.Sprintf("DISPLAY=localhost:%d.%d", display, m.Screen), "XAUTHORITY=" + file}, nil
+}
+
+// x11Open is what the client is told of an X client's connection.
+func x11Open(conn net.Conn) []byte {
+	from := addrPort(conn.RemoteAddr())
+	return gossh.Marshal(x11Msg{OriginatorHost: from.Addr().String(), OriginatorPort: uint32(from.Port())})
 }
 
 // listenX11 listens on the loopback for the first display that is free.
@@ -136,14 +139,14 @@ func (c *connection) listenX11() (net.Listener, int, error) {
 	return nil, 0, fmt.Errorf("every display from %d to %d is in use", x11FirstDisplay, x11LastDisplay)
 }
 
-func (c *connection) writeXauthority(m x11ReqMsg, display int) (path string, err error) {
+func (c *connection) writeXauthority(m x11ReqMsg, display int) (path string, remove func(), err error) {
 	sockets, err := c.sockets()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	cookie, err := hex.DecodeString(m.Cookie)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	hostname := ""
 	if t, ok := c.cfg.Target.(Hostnamer); ok {
@@ -153,11 +156,11 @@ func (c *connection) writeXauthority(m x11ReqMsg, display int) (path string, err
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.DialTimeout)
 	defer cancel()
-	path, err = sockets.WritePrivate(ctx, "Xauthority", xauthority(hostname, display, m.Protocol, cookie))
+	path, remove, err = sockets.WritePrivate(ctx, "Xauthority", xauthority(hostname, display, m.Protocol, cookie))
 	if err != nil {
-		return "", fmt.Errorf("writing the X authority file: %w", err)
+		return "", nil, fmt.Errorf("writing the X authority file: %w", err)
 	}
-	return path, nil
+	return path, remove, nil
 }
 
 // single is a listener that accepts once.

@@ -95,6 +95,28 @@ func TestX11IsForwardedUntilTheSessionEnds(t *testing.T) {
 	}
 }
 
+// One connection can have any number of sessions, one after another.
+func TestTheXAuthorityFileGoesWithItsSession(t *testing.T) {
+	h, _ := newFileHost(t)
+	c, _ := h.dial("app")
+	for _, single := range []bool{false, true} {
+		s, stdin, _, file := startX11(t, c, encodeX11(single, "MIT-MAGIC-COOKIE-1", cookie, 0))
+		_, _, _, other := startX11(t, c, encodeX11(single, "MIT-MAGIC-COOKIE-1", cookie, 0))
+		if _, err := os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+		stdin.Close()
+		s.Wait()
+		eventually(t, "the end of the file", func() bool {
+			_, err := os.Stat(filepath.Dir(file))
+			return errors.Is(err, os.ErrNotExist)
+		})
+		if _, err := os.Stat(other); err != nil {
+			t.Errorf("the other session's: %v", err)
+		}
+	}
+}
+
 func TestX11SingleConnectionIsOne(t *testing.T) {
 	h, _ := newFileHost(t)
 	c, _ := h.dial("app")

@@ -51,7 +51,7 @@ func TestSocketsWorkInAnyContainerAndAreTheLoginsAlone(t *testing.T) {
 			}
 			expectOwn(t, root+agent, a, unix.S_IFSOCK|0o600)
 			expectEcho(t, private, func() (net.Conn, error) { return s.Dial(t.Context(), agent) })
-			file, err := s.WritePrivate(t.Context(), "xauthority", []byte("cookie"))
+			file, _, err := s.WritePrivate(t.Context(), "xauthority", []byte("cookie"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,7 +57,7 @@ func beRunner(program string) {
 	if err != nil {
 		panic(err)
 	}
-	file, err := s.WritePrivate(ctx, "xauth", []byte("cookie"))
+	file, _, err := s.WritePrivate(ctx, "xauth", []byte("cookie"))
 	if err != nil {
 		panic(err)
 	}

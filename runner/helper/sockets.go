@@ -106,9 +106,12 @@ func (s *sockets) ListenPrivate(ctx context.Context, name string) (net.Listener,
 	return l, r.path, err
 }
 
-func (s *sockets) WritePrivate(ctx context.Context, name string, content []byte) (string, error) {
+func (s *sockets) WritePrivate(ctx context.Context, name string, content []byte) (string, func(), error) {
 	r, err := s.ask(ctx, broker.Request{Op: broker.WritePrivate, Name: []byte(name), Content: content})
-	return r.path, err
+	if err != nil {
+		return "", nil, err
+	}
+	return r.path, sync.OnceFunc(func() { r.client.remove(r.id) }), nil
 }
 
 func (s *sockets) ask(ctx context.Context, r broker.Request) (result, error) {

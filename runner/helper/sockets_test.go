@@ -188,7 +188,7 @@ func TestPrivateThingsAreTheAccountsAloneAndGoWithTheListenerOrAll(t *testing.T)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := s.WritePrivate(t.Context(), "xauthority", []byte("cookie"))
+	file, _, err := s.WritePrivate(t.Context(), "xauthority", []byte("cookie"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,12 +205,22 @@ func TestPrivateThingsAreTheAccountsAloneAndGoWithTheListenerOrAll(t *testing.T)
 	}
 	l.Close()
 	expectGone(t, socket, filepath.Dir(socket))
+	second, remove, err := s.WritePrivate(t.Context(), "xauthority", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	remove()
+	remove()
+	expectGone(t, second, filepath.Dir(second))
+	if _, err := os.Lstat(file); err != nil {
+		t.Errorf("the other file: %v", err)
+	}
 	s.Close()
 	expectGone(t, file, filepath.Dir(file))
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.WritePrivate(t.Context(), "late", nil); err == nil {
+	if _, _, err := s.WritePrivate(t.Context(), "late", nil); err == nil {
 		t.Error("a file could be written after Close")
 	}
 }
@@ -230,7 +240,7 @@ func expectGone(t *testing.T, paths ...string) {
 func TestANameThatIsAPathIsRefused(t *testing.T) {
 	s := sockets(t, mine())
 	for _, name := range []string{"", ".", "..", "a/b", "/tmp/x", "x/", "nul\x00"} {
-		if _, err := s.WritePrivate(t.Context(), name, nil); !errors.Is(err, unix.EINVAL) {
+		if _, _, err := s.WritePrivate(t.Context(), name, nil); !errors.Is(err, unix.EINVAL) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
