@@ -17,5 +17,7 @@
 //
 // What a change must keep:
 //   - What is removed is what was made, told by its inode, and nothing that has its name since.
-//   - A request that waits for a file system that hangs keeps no other one waiting.
+//   - A request that waits for a file system that hangs keeps no other one waiting, until as many hang as are worked on at
+//     once: the others are answered EBUSY then.
+//   - Whatever hangs, the connection's end is seen.
 package broker

@@ -21,23 +21,36 @@ import (
 // can hold.
 const maxAtOnce = 32
 
+// slotWait bounds how long a request waits for its turn. As many as are worked on at once hang by then.
+const slotWait = 5 * time.Second
+
 // server serves one runner.
 type server struct {
-	conn  *net.UnixConn
-	made  made
-	slots chan struct{}
-	work  sync.WaitGroup
+	conn     *net.UnixConn
+	made     made
+	slots    chan struct{}
+	slotWait time.Duration
+	over     chan struct{} // closed when no request is begun any more
+	work     sync.WaitGroup
+}
+
+func newServer(conn *net.UnixConn) *server {
+	return &server{conn: conn, slots: make(chan struct{}, maxAtOnce), slotWait: slotWait, over: make(chan struct{})}
 }
 
 // Serve answers requests until the runner closes its end or ctx ends, and removes everything that it made. It closes
 // conn. It changes the umask and is for a process that does nothing else.
 func Serve(ctx context.Context, conn *net.UnixConn) error {
 	unix.Umask(0o177) // what sshd's StreamLocalBindMask is by default
-	s := &server{conn: conn, slots: make(chan struct{}, maxAtOnce)}
+	return newServer(conn).serve(ctx)
+}
+
+func (s *server) serve(ctx context.Context) error {
 	defer s.made.removeAll()
 	defer s.settle()
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	defer close(s.over)
+	defer s.conn.Close()
+	defer context.AfterFunc(ctx, func() { s.conn.Close() })()
 	if err := s.hello(); err != nil {
 		return ended(ctx, err)
 	}
@@ -90,11 +103,22 @@ func (s *server) loop() error {
 		if err != nil {
 			return err
 		}
-		s.slots <- struct{}{}
-		s.work.Go(func() {
-			defer func() { <-s.slots }()
-			s.answer(r)
-		})
+		s.work.Go(func() { s.inTurn(r) }) // and reads on, to see the end whatever hangs
+	}
+}
+
+// inTurn answers a request once fewer hang than are worked on at once, or says that too many do. The runner bounds how
+// many of its requests have no answer.
+func (s *server) inTurn(r Request) {
+	timer := time.NewTimer(s.slotWait)
+	defer timer.Stop()
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+		s.answer(r)
+	case <-timer.C:
+		s.reply(Reply{ID: r.ID, Errno: int(unix.EBUSY)}, -1)
+	case <-s.over:
 	}
 }
 
@@ -109,12 +133,15 @@ func (s *server) answer(r Request) {
 		}
 	}
 	reply.Path = []byte(path)
-	b, err := Encode(reply)
-	if err == nil {
-		_ = s.send(b, fd) // an error ends the loop, too
-	}
+	s.reply(reply, fd)
 	if fd >= 0 {
 		unix.Close(fd)
+	}
+}
+
+func (s *server) reply(reply Reply, fd int) {
+	if b, err := Encode(reply); err == nil {
+		_ = s.send(b, fd) // an error ends the loop, too
 	}
 }
 
