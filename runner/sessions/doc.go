@@ -32,5 +32,6 @@
 //   - A record is written before a process runs the user's command, where its starter can wait for that, and removed
 //     after the process has been ended.
 //   - Without a cgroup, or with one that was lost, everything works by the session's id, as setsid(2) made it.
-//   - Open starts one goroutine, which ends leftovers; what cannot be ended at once has another. Close waits for both.
+//   - Open starts one goroutine, which ends leftovers; what cannot be ended at once has another. Close has both
+//     stop, and waits for what they are about: never for all that there is to end.
 package sessions

@@ -57,6 +57,8 @@ type Keeper struct {
 	tree  *cgroup.Tree // nil where sessions have no cgroups
 	state state
 	own   lockedDir // nil inside where there are no records
+	// dead are the directories of dead runners whose sessions are not over. It is the recovery's, and after that Close's.
+	dead map[owner]lockedDir
 
 	ctx  context.Context
 	stop context.CancelFunc
@@ -78,8 +80,8 @@ func Open(c Config) *Keeper {
 		return k
 	}
 	k.openTree()
-	dead := k.openState()
-	k.work.Go(func() { k.recover(dead); k.state.sweep() })
+	k.openState()
+	k.work.Go(func() { k.recover(); k.state.sweep() })
 	return k
 }
 
@@ -122,22 +124,25 @@ func (k *Keeper) sayWithoutCgroups(level logrus.Level, why string) {
 }
 
 // openState takes a directory for records, and the locks of those that dead runners left.
-func (k *Keeper) openState() map[owner]lockedDir {
+func (k *Keeper) openState() {
 	self, err := newOwner()
 	if err == nil {
 		k.owner, k.state = self, state{filepath.Join(k.cfg.Dir, statePrefix+k.cfg.ContainerID)}
-		var dead map[owner]lockedDir
-		if k.own, dead, err = k.state.claim(self); err == nil {
-			_ = k.own.noteMain(k.cfg.PID) // a container without it counts as ended once its runner is dead
-			return dead
+		if k.own, k.dead, err = k.state.claim(self); err == nil {
+			err = k.own.noteMain(k.cfg.PID)
 		}
 	}
-	k.cfg.Log.WithError(err).Warn("no records of sessions can be kept: should this runner be killed, what it leaves is not ended by the next")
-	return nil
+	switch {
+	case err != nil && k.own.File != nil:
+		k.cfg.Log.WithError(err).Debug("writing down the container's main process")
+	case err != nil:
+		k.cfg.Log.WithError(err).Warn("no records of sessions can be kept: should this runner be killed, what it leaves is not ended by the next")
+	}
 }
 
-// Close waits until what was left by others has been ended, as far as it can be. Every session has been ended
-// before. What is stuck is left to the next runner.
+// Close waits for those leftover sessions of other runners that are being ended, each of which takes the grace and some
+// seconds at most; it begins with no other. Every session of its own has been ended before. The rest, and what is stuck,
+// is left to the next runner.
 func (k *Keeper) Close() {
 	k.stop()
 	k.work.Wait()
@@ -145,6 +150,7 @@ func (k *Keeper) Close() {
 	if k.tree != nil {
 		_ = k.tree.Group(Detached).Remove() // what is in it stays
 	}
+	k.giveBack()
 	if k.own.File != nil {
 		k.state.remove(k.own)
 	}

@@ -6,6 +6,7 @@
 package sessions
 
 import (
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -22,19 +23,36 @@ import (
 // recoveries is how many leftover sessions are ended at once.
 const recoveries = 16
 
-// recover ends what dead runners left, by this runner's policy, and gives back their locks.
-func (k *Keeper) recover(dead map[owner]lockedDir) {
+// recover ends what dead runners left, by this runner's policy, as far as it comes before Close.
+func (k *Keeper) recover() {
 	var all []*Session
-	for _, dir := range dead {
+	for _, dir := range k.dead {
 		all = append(all, k.lost(readRecords(dir.Name()))...)
 	}
-	all = append(all, k.unrecorded(all, dead)...)
+	all = append(all, k.unrecorded(all)...)
 	if len(all) > 0 {
 		k.cfg.Log.Warnf("a runner for this container was killed: ending %d sessions that it left", len(all))
 	}
-	k.endAll(all)
-	for _, dir := range dead {
-		k.state.remove(dir)
+	if rest := k.endAll(all); rest > 0 {
+		k.cfg.Log.Warnf("%d of those sessions are left to the next runner: this one ends", rest)
+	}
+	maps.DeleteFunc(k.dead, func(_ owner, dir lockedDir) bool {
+		over := len(readRecords(dir.Name())) == 0
+		if over {
+			k.state.remove(dir)
+		}
+		return over
+	})
+}
+
+// giveBack gives back the locks of dead runners whose sessions are not all over; the next runner takes them.
+func (k *Keeper) giveBack() {
+	for _, dir := range k.dead {
+		if len(readRecords(dir.Name())) == 0 {
+			k.state.remove(dir)
+			continue
+		}
+		dir.Close()
 	}
 }
 
@@ -63,7 +81,7 @@ func (s *Session) inContainer(pid int) bool {
 
 // unrecorded finds cgroups of dead runners' sessions that no record tells of: their start had not come so far, or the
 // records were lost, with a /run that was full or another one.
-func (k *Keeper) unrecorded(recorded []*Session, dead map[owner]lockedDir) (all []*Session) {
+func (k *Keeper) unrecorded(recorded []*Session) (all []*Session) {
 	if k.tree == nil {
 		return nil
 	}
@@ -78,7 +96,7 @@ func (k *Keeper) unrecorded(recorded []*Session, dead map[owner]lockedDir) (all 
 		if !ok || known[name] || o == k.owner {
 			continue
 		}
-		if _, claimed := dead[o]; claimed || !owners[o] && !o.alive() {
+		if _, claimed := k.dead[o]; claimed || !owners[o] && !o.alive() {
 			all = append(all, &Session{k: k, group: k.tree.Group(name)})
 		}
 	}
@@ -95,18 +113,26 @@ func ownerOf(name string) (owner, bool) {
 	return owner(rest[:end]), true
 }
 
-// endAll ends leftover sessions, some at once.
-func (k *Keeper) endAll(all []*Session) {
+// endAll ends leftover sessions, some at once. When the keeper is closed it begins with no other, and tells how many
+// there are still.
+func (k *Keeper) endAll(all []*Session) (rest int) {
 	var ending sync.WaitGroup
+	defer ending.Wait()
 	slots := make(chan struct{}, recoveries)
-	for _, s := range all {
-		slots <- struct{}{}
+	for i, s := range all {
+		select {
+		case slots <- struct{}{}:
+		case <-k.ctx.Done():
+		}
+		if k.ctx.Err() != nil {
+			return len(all) - i
+		}
 		ending.Go(func() {
 			defer func() { <-slots }()
 			k.endLost(s)
 		})
 	}
-	ending.Wait()
+	return 0
 }
 
 // endLost ends a leftover session. What is known of one only by its instance is nobody's, whatever the policy is: its

@@ -322,7 +322,7 @@ func TestADeadOwnerHasOneHeir(t *testing.T) {
 	w.nothingIsLeft()
 }
 
-func TestCloseWaitsForWhatIsBeingEnded(t *testing.T) {
+func TestTheNextRunnerKillsWhatResists(t *testing.T) {
 	w := newWorld(t, true)
 	s, start := w.startFamily("trap : HUP; while :; do sleep 0.05; done")
 	dead := w.otherRunner(s.PID)
@@ -334,4 +334,41 @@ func TestCloseWaitsForWhatIsBeingEnded(t *testing.T) {
 	}
 	w.nothingIsLeft()
 	rig.Eventually(t, cgrouptest.Limit, func() (bool, string) { return len(w.PIDs()) == 3, fmt.Sprint(w.PIDs()) })
+}
+
+func TestCloseWaitsForWhatIsBeingEndedAndLeavesTheRestToTheNext(t *testing.T) {
+	w := newWorld(t, false)
+	const all = recoveries + 7
+	for n := range all {
+		w.leave(fmt.Sprint(n), record{Boot: bootID(), Instance: fmt.Sprint(n)})
+	}
+	c := w.config(HangUp)
+	begun, release := make(chan string, all), make(chan struct{})
+	c.Abandon = func(id string) { begun <- id; <-release }
+	k := Open(c)
+	abandoned := map[string]bool{}
+	for range recoveries {
+		abandoned[<-begun] = true
+	}
+	closed := make(chan struct{})
+	go func() { defer close(closed); k.Close() }()
+	<-k.ctx.Done()
+	select {
+	case <-closed:
+		t.Error("Close did not wait for what was being ended")
+	default:
+	}
+	close(release)
+	<-closed
+	if more := len(begun); more > 0 || len(w.records()) != all-recoveries {
+		t.Errorf("Close had %d more ended; %d records are left", more, len(w.records()))
+	}
+	recoverWith(Open(c))
+	for range all - recoveries {
+		abandoned[<-begun] = true
+	}
+	if len(abandoned) != all {
+		t.Errorf("%d of %d were ended", len(abandoned), all)
+	}
+	w.nothingIsLeft()
 }
