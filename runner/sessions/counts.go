@@ -5,7 +5,11 @@
 
 package sessions
 
-import "switchyard/runner/proc"
+import (
+	"slices"
+
+	"switchyard/runner/proc"
+)
 
 // Counts are what there is of sessions now.
 type Counts struct {
@@ -22,7 +26,7 @@ type Counts struct {
 // Counts counts.
 func (k *Keeper) Counts() Counts {
 	k.prune()
-	live, left := k.sessions(&k.live), k.sessions(&k.left)
+	live, left := slices.DeleteFunc(k.sessions(&k.live), (*Session).aside), k.sessions(&k.left)
 	c := Counts{Sessions: len(live), Cgroups: k.tree != nil, Processes: countProcesses(live)}
 	for _, s := range left {
 		c.Leftover += len(s.remaining())

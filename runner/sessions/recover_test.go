@@ -281,6 +281,35 @@ func TestWhatWasWrittenOfAContainerThatHasEndedIsRemoved(t *testing.T) {
 	cgrouptest.Gone(t, s.PID)
 }
 
+func TestWhatIsNotKnownToBeOfAnEndedContainerIsLeftAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		record record
+		stays  bool
+	}{
+		"a record of this boot":    {record{Boot: bootID(), Instance: "abc"}, true},
+		"a record of another boot": {record{Boot: "another", Instance: "abc"}, false},
+	} {
+		for file, content := range map[string]*string{"no file": nil, "an empty file": new(string)} {
+			t.Run(name+", "+file, func(t *testing.T) {
+				w, other := newWorld(t, true), newWorld(t, true)
+				other.dir = w.dir
+				w.leave("1", c.record)
+				if content != nil {
+					if err := os.WriteFile(filepath.Join(filepath.Dir(w.records()[0]), mainFile), []byte(*content), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				other.recover(HangUp)
+				if left := w.records(); (len(left) == 1) != c.stays {
+					t.Errorf("records: %q", left)
+				}
+				w.recover(HangUp)
+				w.nothingIsLeft()
+			})
+		}
+	}
+}
+
 func TestRunnersMayComeAndGoAtOnce(t *testing.T) {
 	w := newWorld(t, true)
 	state := state{filepath.Join(w.dir, statePrefix+w.ID)}

@@ -86,7 +86,7 @@ func (s *Session) Started(l *proc.Leader) {
 }
 
 func (s *Session) observe(failed bool) {
-	if s.k.cfg.Observe != nil {
+	if s.k.cfg.Observe != nil && !s.aside() {
 		s.k.cfg.Observe(Start{Way: s.way, Failed: failed, Duration: time.Since(s.begun)})
 	}
 }

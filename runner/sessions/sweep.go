@@ -23,7 +23,7 @@ func (d lockedDir) noteMain(pid int) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(d.Name(), mainFile), fmt.Appendf(nil, "%d-%d", pid, start), 0o600)
+	return writeWhole(filepath.Join(d.Name(), mainFile), fmt.Appendf(nil, "%d-%d", pid, start))
 }
 
 // sweep removes what dead runners wrote of containers that have ended, for which no next runner comes. Those
@@ -51,10 +51,20 @@ func (s state) sweepEnded() {
 		if err != nil {
 			continue // it lives
 		}
-		if main, err := os.ReadFile(filepath.Join(d.Name(), mainFile)); err != nil || !owner(main).alive() {
+		if d.ended() {
 			os.RemoveAll(d.Name())
 		}
 		d.Close()
 	}
 	os.Remove(s.path) // unless somebody is left
+}
+
+// ended tells whether the container of an owner's directory has ended. Where that is not written down, as when the file
+// system was full, it may be running as long as there are records of this boot; without any, nothing is lost.
+func (d lockedDir) ended() bool {
+	main, err := os.ReadFile(filepath.Join(d.Name(), mainFile))
+	if err != nil || len(main) == 0 {
+		return len(readRecords(d.Name())) == 0
+	}
+	return !owner(main).alive()
 }
