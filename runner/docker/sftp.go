@@ -32,7 +32,7 @@ func (t *Target) SFTP(ctx context.Context, c sshd.Command) (sshd.Process, error)
 	if err := checkText(c); err != nil {
 		return nil, err
 	}
-	start, err := t.helperStart(c)
+	start, err := t.helperStart(c, false)
 	if err != nil {
 		return t.imageSFTP(ctx, c, err)
 	}
@@ -49,8 +49,9 @@ var (
 	errNoHelper  = errors.New("this runner was made without a program of its own for containers")
 )
 
-// helperStart is how our own program is started for a command's account, with its environment.
-func (t *Target) helperStart(c sshd.Command) (helper.Start, error) {
+// helperStart is how our own program is started for a command's account, with its environment: as a session of the
+// user's, or aside.
+func (t *Target) helperStart(c sshd.Command, aside bool) (helper.Start, error) {
 	by, ok := t.starter.(runtimeExec)
 	switch {
 	case !ok:
@@ -63,7 +64,9 @@ func (t *Target) helperStart(c sshd.Command) (helper.Start, error) {
 		if err != nil {
 			return nil, t.fail("starting a process", err)
 		}
-		p, err := by.runtime.Start(ctx, runc.Command{Args: args, Env: environment(c), Dir: "/", User: user, Files: files})
+		p, err := by.runtime.Start(ctx, runc.Command{
+			Args: args, Env: environment(c), Dir: "/", User: user, Files: files, Aside: aside,
+		})
 		if err != nil {
 			return nil, t.failExec("starting Switchyard's helper", err)
 		}

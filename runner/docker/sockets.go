@@ -16,7 +16,7 @@ var _ sshd.SocketTarget = (*Target)(nil)
 
 // Sockets gives access to the container's unix-domain sockets, which needs the container's runtime.
 func (t *Target) Sockets(a sshd.Account) (sshd.Sockets, error) {
-	start, err := t.helperStart(sshd.Command{Account: a})
+	start, err := t.helperStart(sshd.Command{Account: a}, true)
 	if errors.Is(err, errNoRuntime) {
 		return nil, fmt.Errorf("unix-socket, agent and X11 forwarding into container %q need the container's runtime, which this "+
 			"runner does not call: it starts processes by docker exec (switchyardd runner --exec runc)", t.name)

@@ -107,6 +107,23 @@ func expectEcho(t *testing.T, l net.Listener, dial func() (net.Conn, error)) {
 	}
 }
 
+func TestSFTPIsASessionAndTheHelperForSocketsIsNone(t *testing.T) {
+	place := places["another account"]
+	w, _ := openWithHelper(t, ExecRunc, place.spec)
+	a := w.account(t, place.login)
+	s := socketsOf(t, w, a)
+	if _, _, err := s.WritePrivate(t.Context(), "file", nil); err != nil {
+		t.Fatal(err)
+	}
+	if c := w.target.Sessions(); c.Sessions != 0 || c.Processes != 0 {
+		t.Errorf("with the helper for sockets: %+v", c)
+	}
+	w.sftp(t, sshd.Command{Account: a})
+	if c := w.target.Sessions(); c.Sessions != 1 || c.Processes != 1 {
+		t.Errorf("with sftp: %+v", c)
+	}
+}
+
 func TestByDockerExecSocketsNameTheWayOut(t *testing.T) {
 	w, _ := openWithHelper(t, ExecDocker, rig.ContainerSpec{})
 	if _, err := w.target.Sockets(w.account(t, "root")); err == nil || !strings.Contains(err.Error(), "--exec runc") {

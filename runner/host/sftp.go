@@ -25,11 +25,11 @@ func (t *Target) SFTP(ctx context.Context, c sshd.Command) (sshd.Process, error)
 	if t.cfg.Helper == nil {
 		return nil, errNoHelper
 	}
-	return t.cfg.Helper.SFTP(ctx, c.Account, t.helperStart(c))
+	return t.cfg.Helper.SFTP(ctx, c.Account, t.helperStart(c, "host"))
 }
 
-// helperStart is how our own program is started as a command's account, with its environment.
-func (t *Target) helperStart(c sshd.Command) helper.Start {
+// helperStart is how our own program is started as a command's account, with its environment. The way is the session's.
+func (t *Target) helperStart(c sshd.Command, way string) helper.Start {
 	return func(ctx context.Context, args []string, files []*os.File) (sshd.Process, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
@@ -43,12 +43,14 @@ func (t *Target) helperStart(c sshd.Command) helper.Start {
 			return nil, err
 		}
 		own := io.Child()
+		s := t.sessions.Begin(way)
 		pid, err := forkWith(args, environ(c), attr, append(own[:], files...))
 		if err != nil {
+			s.Failed()
 			io.Close()
 			return nil, fmt.Errorf("starting Switchyard's helper as %q: %w", c.Account.Name, err)
 		}
-		p, err := child.New(pid, io, child.Config{Grace: t.cfg.Grace, Log: t.cfg.Log})
+		p, err := child.New(pid, io, child.Config{Session: s, Log: t.cfg.Log})
 		if err != nil {
 			return nil, err // and not a nil process in the interface
 		}

@@ -3,7 +3,10 @@
 
 package host
 
-import "switchyard/sshd"
+import (
+	"switchyard/runner/sessions"
+	"switchyard/sshd"
+)
 
 var _ sshd.SocketTarget = (*Target)(nil)
 
@@ -15,5 +18,5 @@ func (t *Target) Sockets(a sshd.Account) (sshd.Sockets, error) {
 	if err := t.cfg.Helper.Check(); err != nil {
 		return nil, err
 	}
-	return t.cfg.Helper.Sockets(a, t.helperStart(sshd.Command{Account: a}), t.cfg.Log), nil
+	return t.cfg.Helper.Sockets(a, t.helperStart(sshd.Command{Account: a}, sessions.Aside), t.cfg.Log), nil
 }

@@ -101,13 +101,20 @@ func (r *Runtime) start(c Command) (*child.Process, error) {
 	if err := os.WriteFile(files.process(), description, 0o600); err != nil {
 		return nil, err
 	}
-	s := r.cfg.Sessions.Begin("runc")
+	s := r.cfg.Sessions.Begin(c.way())
 	pid, io, err := r.launch(files, c, r.cgroup(s))
 	if err != nil {
 		s.Failed()
 		return nil, err
 	}
 	return r.hold(pid, io, s)
+}
+
+func (c Command) way() string {
+	if c.Aside {
+		return sessions.Aside
+	}
+	return "runc"
 }
 
 // cgroup is the flag that starts a process in its session's cgroup.

@@ -118,4 +118,6 @@ type Command struct {
 	// Files become the process's descriptors from 3 on. They stay the caller's, who may close them as soon as Start
 	// returns. The container can use all that they lead to.
 	Files []*os.File
+	// Aside says that the process is no session of a user's, see sessions.Aside.
+	Aside bool
 }

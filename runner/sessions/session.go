@@ -51,7 +51,7 @@ func (s *Session) Cgroup(runtime string) string {
 }
 
 // Keeps tells whether End leaves everything running.
-func (s *Session) Keeps() bool { return s.k.cfg.OnEnd == Keep }
+func (s *Session) Keeps() bool { return s.k.cfg.OnEnd == Keep && !s.aside() }
 
 // Goes is what Wait says of a process that End has left running.
 func (s *Session) Goes() error {

@@ -221,29 +221,27 @@ func TestACgroupThatIsLostBeforeTheProcessIsInItIsDoneWithout(t *testing.T) {
 	w.nothingIsLeft()
 }
 
-func TestWhatIsAsideIsEndedButNotCounted(t *testing.T) {
-	each(t, func(t *testing.T, w *world) {
-		c := w.config(HangUp)
-		c.Observe = func(s Start) { t.Errorf("observed: %+v", s) }
-		k := Open(c)
-		k.Begin(Aside).Failed()
-		s := k.Begin(Aside)
-		process := w.Start(t, "exec sleep 1000")
-		leader, err := proc.Hold(process.PID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.Started(leader)
-		if c := k.Counts(); c.Sessions != 0 || c.Processes != 0 {
-			t.Errorf("counted: %+v", c)
-		}
-		if err := s.End(leader); err != nil {
-			t.Error(err)
-		}
-		cgrouptest.Gone(t, process.PID)
-		k.Close()
-		w.nothingIsLeft()
-	})
+func TestWhatIsAsideIsNotCountedAndEndedWhateverThePolicyIs(t *testing.T) {
+	for _, policy := range []Policy{HangUp, Keep, Kill} {
+		t.Run(string(policy), func(t *testing.T) {
+			each(t, func(t *testing.T, w *world) {
+				c := w.config(policy)
+				c.Observe = func(s Start) { t.Errorf("observed: %+v", s) }
+				k := Open(c)
+				k.Begin(Aside).Failed()
+				s := w.beginAs(k, Aside, "exec sleep 1000")
+				if c := k.Counts(); c.Sessions != 0 || c.Processes != 0 {
+					t.Errorf("counted: %+v", c)
+				}
+				if err := s.End(s.leader); err != nil {
+					t.Error(err)
+				}
+				cgrouptest.Gone(t, s.PID)
+				k.Close()
+				w.nothingIsLeft()
+			})
+		})
+	}
 }
 
 func TestAFailedStartLeavesNothing(t *testing.T) {

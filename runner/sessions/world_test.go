@@ -102,7 +102,12 @@ type session struct {
 // begin starts a script as a session of a keeper's.
 func (w *world) begin(k *Keeper, script string) *session {
 	w.t.Helper()
-	s := k.Begin("test")
+	return w.beginAs(k, "test", script)
+}
+
+func (w *world) beginAs(k *Keeper, way, script string) *session {
+	w.t.Helper()
+	s := k.Begin(way)
 	p := w.Start(w.t, "read -r _; "+script)
 	leader, err := proc.Open(p.PID)
 	if err != nil {
