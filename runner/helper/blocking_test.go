@@ -137,7 +137,12 @@ func blockingListener(t *testing.T) (l net.Listener, kept int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(kept) })
-	s, _ := against(t, hello, func(h *hostile, r broker.Request) { h.say(`{"id":1}`, fd); h.End() })
+	s, _ := against(t, hello, func(h *hostile, _ broker.Request) {
+		h.say(`{"id":1}`, fd)
+		if _, err := h.control.Read(make([]byte, broker.MaxMessage)); err == nil { // that Close asks to remove it
+			h.say(`{"id":2}`)
+		}
+	})
 	if l, err = s.Listen(t.Context(), "/a/socket", false); err != nil {
 		t.Fatal(err)
 	}
