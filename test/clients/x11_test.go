@@ -30,7 +30,7 @@ func testX11(t *testing.T, f *fleet) {
 	rig.NeedTool(t, "xauth")
 	number, authority := f.display(t)
 	with := func(args ...string) *exec.Cmd {
-		c := f.ssh(append([]string{"-X", "-o", "ForwardX11Timeout=0"}, args...)...)
+		c := f.ssh(append([]string{"-Y"}, args...)...)
 		c.Env = append(c.Env, fmt.Sprintf("DISPLAY=127.0.0.1:%d", number), "XAUTHORITY="+authority)
 		return c
 	}

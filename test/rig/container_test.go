@@ -154,6 +154,20 @@ func TestDebianImageRunsItsPrograms(t *testing.T) {
 	}
 }
 
+func TestDebianImageHasWhatClientsNeedAtTheirOtherEnd(t *testing.T) {
+	NeedPython(t, "json")
+	for _, tool := range []string{"git", "rsync", "scp", "tmux"} {
+		NeedTool(t, tool)
+	}
+	c := NeedDocker(t).Run(t, ContainerSpec{Image: Debian, User: "4711"})
+	if got := c.Shell(t, `python3 -c 'import ctypes, json, ssl, tempfile, zipfile; print("python")'`); got != "python" {
+		t.Errorf("got %q", got)
+	}
+	for _, program := range []string{"git --version", "rsync --version", "tmux -V", "command -v scp"} {
+		c.Shell(t, program)
+	}
+}
+
 func TestEveryProgramOfTheDebianImageFindsItsLibraries(t *testing.T) {
 	c := NeedDocker(t).Run(t, ContainerSpec{Image: Debian})
 	missing := c.Shell(t, `for f in /usr/bin/* /usr/sbin/*; do
