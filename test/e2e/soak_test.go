@@ -120,7 +120,7 @@ func newSoak(t *testing.T) *soak {
 	s.World = world.New(t, world.Options{Host: s.net.near, ControllerArgs: []string{"--keepalive", "1s"}})
 	for _, exec := range []string{"docker", "runc"} {
 		c := &soaked{metrics: filepath.Join(t.TempDir(), "metrics")}
-		c.Container = s.Run(t, exec, served("--exec", exec, "--metrics", "unix://"+c.metrics, "--keepalive", "1s", "--heartbeat", "1s"))
+		c.Container = s.Run(t, exec, served("--exec", exec, "--metrics", "unix://"+c.metrics, "--keepalive", "1s", "--heartbeat", "1s", "--grace", "1s"))
 		c.runners = []int{c.Runner.PID()}
 		s.containers = append(s.containers, c)
 	}
