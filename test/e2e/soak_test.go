@@ -217,6 +217,7 @@ func (s *soak) nothingIsLeft() {
 		if c.SSHWorks(s) != "works" {
 			s.t.Errorf("no session works in %s afterwards", c.Name)
 		}
+		awaitRecovered(s.t, c.Container, c.runners[:len(c.runners)-1]...)
 		c.Runner.Stop(s.t)
 		filesLeft(s.t, c.Container)
 		for _, pid := range c.runners {
