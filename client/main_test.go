@@ -6,7 +6,7 @@ package client
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"switchyard/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }

@@ -16,10 +16,10 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"go.uber.org/goleak"
 
 	"switchyard/api"
 	"switchyard/client/clienttest"
+	"switchyard/test/leaks"
 )
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ type noLeaks struct{ *testing.M }
 
 func (m noLeaks) Run() int {
 	code := m.M.Run()
-	if err := goleak.Find(); err != nil && code == 0 {
+	if err := leaks.Find(leaks.Patience); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

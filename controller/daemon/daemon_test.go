@@ -20,15 +20,15 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"go.uber.org/goleak"
 
 	"switchyard/api"
 	"switchyard/controller/ca"
 	"switchyard/controller/daemon"
 	"switchyard/controller/datadir"
+	"switchyard/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // process is a controller process that runs in a goroutine.
 type process struct {

@@ -13,16 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"switchyard/api"
 	"switchyard/controller"
 	"switchyard/controller/store"
 	"switchyard/proof"
+	"switchyard/test/leaks"
 	"switchyard/test/rig"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 func mustOpen(t *testing.T, path string) *Dir {
 	t.Helper()

@@ -8,7 +8,7 @@ package cgroup
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"switchyard/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }

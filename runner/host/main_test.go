@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"switchyard/test/leaks"
 )
 
 // The runtime's loop for caught signals starts with the first Notify and never ends.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"))
+	leaks.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"))
 }

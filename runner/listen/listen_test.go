@@ -14,10 +14,10 @@ import (
 	"syscall"
 	"testing"
 
-	"go.uber.org/goleak"
+	"switchyard/test/leaks"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // system listens on this machine.
 func system(network string, address netip.AddrPort) (net.Listener, error) {

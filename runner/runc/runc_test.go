@@ -21,11 +21,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/sshd"
+	"switchyard/test/leaks"
 )
 
 // The runtime's loop for caught signals starts with the first Notify and never ends.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"))
+	leaks.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"))
 }
 
 // newTemplate reads a container's configuration.

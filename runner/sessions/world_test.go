@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"go.uber.org/goleak"
 
 	"switchyard/runner/cgroup/cgrouptest"
 	"switchyard/runner/proc"
+	"switchyard/test/leaks"
 )
 
 // asRunner in the environment makes this program a runner that keeps sessions until it is killed.
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaks.VerifyTestMain(m)
 }
 
 // world is a container and where records are kept of its sessions.
