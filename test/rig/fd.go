@@ -44,7 +44,7 @@ func ofRuntime(target string) bool {
 // Sockets and pipes have unique targets, so a reused number does not hide one.
 func newFDs(before map[int]string) []string {
 	var lines []string
-	now := OpenFDs()
+	now := withoutSplice(OpenFDs())
 	for _, fd := range slices.Sorted(maps.Keys(now)) {
 		if before[fd] != now[fd] {
 			lines = append(lines, strconv.Itoa(fd)+" -> "+now[fd])
