@@ -6,6 +6,7 @@ package rig
 import (
 	"context"
 	"crypto/rand"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -96,6 +97,8 @@ func (e *Engine) options(tb testing.TB, spec ContainerSpec) client.ContainerCrea
 		},
 		HostConfig: &container.HostConfig{
 			ReadonlyRootfs: spec.ReadOnly, NetworkMode: container.NetworkMode(spec.Network),
+			// No question of a test leaves the machine: nothing answers there.
+			DNS: []netip.Addr{netip.MustParseAddr("127.0.0.1")},
 		},
 	}
 	if spec.Adjust != nil {
