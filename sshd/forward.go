@@ -100,6 +100,8 @@ func dialReason(host string, err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"
+	case errors.As(err, &dns) && isContainers(host):
+		return "the name " + quote(host) + " is not known here: every container is reached by the controller, without a jump (-J)"
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return "the name " + quote(host) + " is not known"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, syscall.ETIMEDOUT):
@@ -110,6 +112,12 @@ func dialReason(host string, err error) string {
 		return "network is unreachable"
 	}
 	return "the connection failed"
+}
+
+// isContainers tells whether a host name is one by which ssh_config calls a container. It means nothing inside of one:
+// who asks has jumped through a container to another.
+func isContainers(host string) bool {
+	return strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), "."+api.HostSuffix)
 }
 
 // forwarded is a channel, the connection that it is joined to, and how large a buffer of a copy may

@@ -204,6 +204,22 @@ func TestFailedDialIsToldInPlainWords(t *testing.T) {
 	}
 }
 
+func TestAJumpToAContainersOwnNameSaysHowToReachIt(t *testing.T) {
+	h := newHost(t)
+	h.target.dial = func(_ context.Context, host string, _ uint16) (net.Conn, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+	}
+	c, _ := h.dial("app")
+	const hint = " here: every container is reached by the controller, without a jump (-J)"
+	for host, says := range map[string]string{"db.switchyard": hint, "db.shop.SwitchYard.": hint, "db.switchyard.test": "", "switchyard": ""} {
+		_, _, err := c.OpenChannel("direct-tcpip", encode(host, 22, "127.0.0.1", 5))
+		var refused *gossh.OpenChannelError
+		if want := "the name " + quote(host) + " is not known" + says; !errors.As(err, &refused) || refused.Message != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 func TestGrantWithoutLocalForwardRefusesForwards(t *testing.T) {
 	h := newHost(t)
 	h.grant.Features = []api.Feature{api.FeatureShell}

@@ -26,6 +26,7 @@ func testForwards(t *testing.T, f *fleet) {
 	t.Run("-D", func(t *testing.T) { f.each(t, f.dynamicForward) })
 	t.Run("-W", func(t *testing.T) { f.each(t, f.stdioForward) })
 	t.Run("-J", func(t *testing.T) { f.each(t, f.jump) })
+	t.Run("-J to another container", f.jumps)
 	t.Run("-R", func(t *testing.T) { f.each(t, f.remoteForward) })
 	t.Run("-L of a socket", func(t *testing.T) { f.each(t, f.localSocket) })
 	t.Run("-R of a socket", func(t *testing.T) { f.each(t, f.remoteSocket) })

@@ -21,7 +21,7 @@ var (
 		"bash", "coreutils", "dash", "debianutils", "diffutils", "findutils", "grep", "gzip", "hostname",
 		"libc-bin", "ncurses-base", "ncurses-bin", "procps", "sed", "tar", "util-linux",
 	}
-	debianOptional = []string{"git", "less", "mawk", "openssh-client", "rsync", "tmux"}
+	debianOptional = []string{"git", "less", "mawk", "openssh-client", "openssh-server", "rsync", "tmux"}
 )
 
 // debianFiles are the prefixes of the packages' files that are taken, after
