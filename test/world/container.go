@@ -58,14 +58,14 @@ func (w *World) Register(tb testing.TB, name string, o ContainerOptions) *Contai
 // StartRunner starts the container's runner and waits until the controller says that it runs.
 func (c *Container) StartRunner(tb testing.TB) {
 	tb.Helper()
-	before := c.Record(tb).RunnerAddress
+	before := c.Record(tb).HostKey // each runner has another
 	c.Runner = startDaemon(tb, "runner of "+c.Name, c.w.RunnerCommand(tb, c))
 	rig.Eventually(tb, readyTime, func() (bool, string) {
 		if c.Runner.Exited() {
 			tb.Fatalf("the runner of %s ended: %s", c.Name, c.Runner.Log())
 		}
 		r := c.Record(tb)
-		return r.State == api.Running && r.RunnerAddress != before, "state " + string(r.State)
+		return r.State == api.Running && r.HostKey != before, "state " + string(r.State)
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // stopTime bounds how long a daemon may take to stop after SIGTERM. It only bounds a failure.
-const stopTime = 60 * time.Second
+const stopTime = Deadline
 
 // Daemon is a process of the installation.
 type Daemon struct {

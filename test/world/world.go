@@ -9,15 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"switchyard/test/rig"
 )
 
 // readyTime bounds how long a part may take to be ready. It only bounds a failure.
-const readyTime = 60 * time.Second
+const readyTime = Deadline
 
 // Options declare a world. The zero value is a controller with its defaults on a free port of
 // 127.0.0.1, no containers, and the admin logged in.
@@ -44,7 +44,7 @@ func New(tb testing.TB, o Options) *World {
 		o.Host = "127.0.0.1"
 	}
 	w := &World{Dir: tb.TempDir(), Bin: Build(tb), options: o}
-	w.URL = "https://" + freeAddress(tb, o.Host)
+	w.URL = "https://" + net.JoinHostPort(o.Host, strconv.Itoa(rig.Port(tb, o.Host)))
 	w.StartController(tb)
 	w.Switchyard(tb, "login", w.URL, "--token-file", filepath.Join(w.DataDir(), "admin.token"))
 	w.writeSSHConfig(tb)
@@ -71,16 +71,6 @@ func (w *World) StartController(tb testing.TB) {
 		c.Close()
 		return true, ""
 	})
-}
-
-func freeAddress(tb testing.TB, host string) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Env is the environment of the world's processes: nothing of the user's own configuration, and an
