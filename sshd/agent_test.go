@@ -156,10 +156,8 @@ func TestAgentRequestsThatMayNotBeAreRefused(t *testing.T) {
 
 // TestOpenSSHForwardsItsAgent asks the user's agent from inside for its keys.
 func TestOpenSSHForwardsItsAgent(t *testing.T) {
-	for _, tool := range []string{"ssh-agent", "ssh-add", "ssh-keygen"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("there is no %s (package openssh-client)", tool)
-		}
+	for _, name := range []string{"ssh-agent", "ssh-add", "ssh-keygen"} {
+		tool(t, name)
 	}
 	dir := t.TempDir()
 	socket, key := filepath.Join(dir, "agent"), filepath.Join(dir, "key")
@@ -168,7 +166,13 @@ func TestOpenSSHForwardsItsAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { agent.Process.Kill(); agent.Wait() }()
-	eventually(t, "the agent", func() bool { _, err := os.Stat(socket); return err == nil })
+	eventually(t, "the agent", func() bool { // whose socket is there before it listens
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 	if out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "the user's", "-f", key).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

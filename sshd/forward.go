@@ -35,7 +35,7 @@ func (c *connection) openForward(open gossh.NewChannel, window int) {
 	}
 	to, err := parseForward(open.ExtraData())
 	if err != nil {
-		open.Reject(gossh.ConnectionFailed, oneLine(err.Error()))
+		c.reject(open, refusal{gossh.ConnectionFailed, oneLine(err.Error())})
 		return
 	}
 	conn, err := c.dial(to)

@@ -279,7 +279,7 @@ func (p *hostProcess) End() {
 	syscall.Kill(group, syscall.SIGCONT)
 	select {
 	case <-p.exited:
-	case <-time.After(time.Second):
+	case <-time.After(patience):
 	}
 	syscall.Kill(group, syscall.SIGKILL)
 	<-p.exited

@@ -19,6 +19,8 @@ import (
 
 	"github.com/creack/pty"
 	gossh "golang.org/x/crypto/ssh"
+
+	"switchyard/test/ports"
 )
 
 // listen serves every connection to a loopback port until the test ends.
@@ -51,16 +53,21 @@ func (h *host) listen(t testing.TB) net.Addr {
 	return l.Addr()
 }
 
-// openSSH is the system's client, which the tests that need it skip without, but never where CI
-// promises it.
+// openSSH is the system's client.
 func openSSH(t testing.TB) string {
 	t.Helper()
-	path, err := exec.LookPath("ssh")
+	return tool(t, "ssh")
+}
+
+// tool is a program of the system's, which the tests that need it skip without, but never where CI promises it.
+func tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
 	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatal("there is no ssh, and CI must have one")
+		t.Fatalf("there is no %s, and CI must have it", name)
 	}
 	if err != nil {
-		t.Skip("there is no ssh (package openssh-client)")
+		t.Skipf("there is no %s", name)
 	}
 	return path
 }
@@ -271,13 +278,7 @@ func TestOpenSSHForwardsItsStandardInput(t *testing.T) {
 }
 
 func TestOpenSSHShowsThatAForwardWasRefused(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	_, stderr, status := outcome(t, newHost(t).ssh(t, "-W", "127.0.0.1:"+itoa(port), "web"))
+	_, stderr, status := outcome(t, newHost(t).ssh(t, "-W", "127.0.0.1:"+itoa(ports.Refusing(t)), "web"))
 	if status == 0 || !strings.Contains(stderr, "connect failed: connection refused") {
 		t.Errorf("status %d, stderr %q", status, stderr)
 	}

@@ -23,6 +23,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"switchyard/api"
+	"switchyard/test/ports"
 )
 
 // portTarget is a hostTarget on whose loopback a client can listen. It remembers what was asked of it.
@@ -72,7 +73,7 @@ type countedListener struct {
 }
 
 func (l *countedListener) Close() error {
-	l.closed()
+	defer l.closed()
 	return l.Listener.Close()
 }
 
@@ -128,16 +129,6 @@ func dialPort(t *testing.T, port int) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-func unusedPort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func TestRemoteForwardCarriesBothWaysAndEachEndOfItself(t *testing.T) {
 	h, _ := newPortHost(t)
 	c, _ := h.dial("app")
@@ -190,7 +181,7 @@ func TestCancelEndsTheListenerAndNotItsConnections(t *testing.T) {
 	h, target := newPortHost(t)
 	c, _ := h.dial("app")
 	opens := c.HandleChannelOpen("forwarded-tcpip")
-	port, other := askToListen(t, c, "localhost", 0), askToListen(t, c, "localhost", 0)
+	port, other := askToListen(t, c, "localhost", ports.Free(t)), askToListen(t, c, "localhost", 0)
 	inside := dialPort(t, port)
 	ch, requests, err := receive(t, opens).Accept()
 	if err != nil {
@@ -390,13 +381,10 @@ func TestWhyNothingListensIsToldOnATerminalOnly(t *testing.T) {
 
 // TestCommandFindsThePortsThatWereAskedForBefore has a target that takes its time to listen.
 func TestCommandFindsThePortsThatWereAskedForBefore(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("there is no bash, which has /dev/tcp")
-	}
+	bash := tool(t, "bash") // which has /dev/tcp
 	h, target := newPortHost(t)
 	listening, proceed := newGate(), newGate()
-	port := unusedPort(t)
+	port := ports.Free(t)
 	target.listen = func(string, uint16) (net.Listener, error) {
 		listening.open()
 		proceed.wait(t)
@@ -440,7 +428,7 @@ func (h *host) sshInBackground(t *testing.T, args ...string) *exec.Cmd {
 func TestOpenSSHForwardsARemotePort(t *testing.T) {
 	h, _ := newPortHost(t)
 	local, accepted := listener(t)
-	port := unusedPort(t)
+	port := ports.Free(t)
 	h.sshInBackground(t, "-N", "-R", fmt.Sprintf("%d:127.0.0.1:%d", port, local), "web")
 	var inside net.Conn
 	eventually(t, "the port", func() (ok bool) {

@@ -54,7 +54,7 @@ func (c *connection) openSession(open gossh.NewChannel, _ int) {
 	s.ctx, s.cancel = context.WithCancel(c.ctx)
 	defer s.cancel()
 	if why := c.admitSession(s); why != nil {
-		open.Reject(why.reason, why.message)
+		c.reject(open, *why)
 		return
 	}
 	defer c.releaseSession(s)

@@ -38,13 +38,13 @@ func (c *connection) openStreamLocal(open gossh.NewChannel, window int) {
 		err = checkSocketPath(m.Path)
 	}
 	if err != nil {
-		open.Reject(gossh.ConnectionFailed, oneLine(err.Error()))
+		c.reject(open, refusal{gossh.ConnectionFailed, oneLine(err.Error())})
 		return
 	}
 	conn, err := c.dialSocket(m.Path)
 	if err != nil {
 		c.log.WithError(err).Debugf("dialling the socket %s", quote(m.Path))
-		open.Reject(gossh.ConnectionFailed, socketReason(err))
+		c.reject(open, refusal{gossh.ConnectionFailed, socketReason(err)})
 		return
 	}
 	c.serveDialled(open, conn, window)

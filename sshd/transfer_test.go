@@ -21,6 +21,8 @@ import (
 	"testing"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"switchyard/test/ports"
 )
 
 // A conversation is what one connection through a forward is for. The end that connects says which it is,
@@ -161,7 +163,7 @@ func TestOpenSSHForwardsLoseNothingHoweverConnectionsClose(t *testing.T) {
 		t.Run(flag, func(t *testing.T) {
 			h, _ := newPortHost(t)
 			port, answered := answerCalls(t)
-			entrance := unusedPort(t)
+			entrance := ports.Free(t)
 			h.sshInBackground(t, "-N", flag, fmt.Sprintf("127.0.0.1:%d:127.0.0.1:%d", entrance, port), "web")
 			eventually(t, "the forward", func() bool {
 				conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", entrance))
@@ -278,7 +280,7 @@ func TestOpenSSHForwardsToIPv6(t *testing.T) {
 // TestOpenSSHForwardsDynamically speaks SOCKS 5 (RFC 1928) to ssh -D, by address and by name.
 func TestOpenSSHForwardsDynamically(t *testing.T) {
 	h := newHost(t)
-	entrance := unusedPort(t)
+	entrance := ports.Free(t)
 	h.sshInBackground(t, "-N", "-D", fmt.Sprintf("127.0.0.1:%d", entrance), "web")
 	port, accepted := listener(t)
 	for _, to := range [][]byte{append([]byte{1}, 127, 0, 0, 1), append([]byte{3, 9}, "localhost"...)} {
