@@ -5,6 +5,8 @@ package rig
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -16,7 +18,8 @@ import (
 
 const (
 	// EngineVariable set to "none" in the environment makes NeedDocker skip,
-	// even with CI=true: that is how the tests run without Docker.
+	// even with CI=true: that is how the tests run without Docker. Set to
+	// "private", it makes NeedDocker start one, whichever answers already.
 	EngineVariable = "SWITCHYARD_TEST_ENGINE"
 	// RunVariable identifies one run of tests; scripts/with-engine sets it.
 	RunVariable = "SWITCHYARD_TEST_RUN"
@@ -24,7 +27,7 @@ const (
 	RunLabel = "switchyard.test.run"
 )
 
-// Engine is a Docker Engine that answers. There is one per test process; its
+// Engine is a Docker Engine that answers. Its
 // methods may be called concurrently.
 type Engine struct {
 	host   string
@@ -43,43 +46,70 @@ func (e *Engine) Env() []string { return append(os.Environ(), "DOCKER_HOST="+e.h
 // close it.
 func (e *Engine) Client() *client.Client { return e.client }
 
-// shared is the engine of this test process, found or started at first use.
-var shared struct {
+// RemappedRoot is the machine's uid and gid of root in the containers of
+// NeedRemappedDocker; other ids follow in order.
+const RemappedRoot = dockerd.RemappedRoot
+
+// need is an engine of this test process, found or started at first use.
+type need struct {
 	sync.Mutex // held while the engine is looked for, so that there is only one
 	engine     *Engine
 	private    *privateEngine
 	err        error
 }
 
+// shared serves NeedDocker, and remapped NeedRemappedDocker.
+var shared, remapped need
+
 // NeedDocker returns the engine for this test process. Without any it skips the
 // test, or fails it where CI=true. The engine is stopped by VerifyNoLeaks, or
 // when the process ends, if it was started here.
 func NeedDocker(tb testing.TB) *Engine {
 	tb.Helper()
+	return shared.get(tb, func() (string, *privateEngine, error) {
+		if os.Getenv(EngineVariable) != "private" {
+			if host := dockerd.Find(context.Background()); host != "" {
+				return host, nil, nil
+			}
+		}
+		host, started, err := startPrivate()
+		if err != nil {
+			err = fmt.Errorf("none answers at DOCKER_HOST or %s: %w", dockerd.DefaultHost, err)
+		}
+		return host, started, err
+	})
+}
+
+// NeedRemappedDocker is NeedDocker of another engine, always a private one, that
+// gives containers user namespaces (dockerd --userns-remap).
+func NeedRemappedDocker(tb testing.TB) *Engine {
+	tb.Helper()
+	return remapped.get(tb, func() (string, *privateEngine, error) { return startPrivate("-remap") })
+}
+
+// get returns the engine, which the first to ask finds or starts.
+func (n *need) get(tb testing.TB, find func() (host string, started *privateEngine, err error)) *Engine {
+	tb.Helper()
 	if os.Getenv(EngineVariable) == "none" {
 		tb.Skipf("%s=none: tests without Docker", EngineVariable)
 	}
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.engine == nil && shared.err == nil {
-		shared.engine, shared.err = findEngine()
+	n.Lock()
+	defer n.Unlock()
+	if n.engine == nil && n.err == nil {
+		n.engine, n.err = n.open(find())
 	}
-	if shared.err != nil {
-		missing(tb, "needs a Docker engine: %v", shared.err)
+	if n.err != nil {
+		missing(tb, "needs a Docker engine: %v", n.err)
 	}
-	return shared.engine
+	return n.engine
 }
 
-// findEngine finds or starts one; shared is locked.
-func findEngine() (*Engine, error) {
-	host := dockerd.Find(context.Background())
-	if host == "" {
-		private, err := startPrivate()
-		if err != nil {
-			return nil, err
-		}
-		shared.private, host = private, private.host
+// open makes an engine of what was found; n is locked.
+func (n *need) open(host string, started *privateEngine, err error) (*Engine, error) {
+	if err != nil {
+		return nil, err
 	}
+	n.private = started
 	cli, err := dockerd.Client(host)
 	if err != nil {
 		return nil, err
@@ -87,15 +117,25 @@ func findEngine() (*Engine, error) {
 	return &Engine{host: host, client: cli}, nil
 }
 
-// stopEngine stops what findEngine started. Tests must have ended.
-func stopEngine() error {
-	shared.Lock()
-	defer shared.Unlock()
-	if shared.engine != nil {
-		_ = shared.engine.client.Close()
+// stopEngines stops what was started here. Tests must have ended.
+func stopEngines() error {
+	errs := make([]error, 2)
+	var stopping sync.WaitGroup
+	for i, n := range []*need{&shared, &remapped} {
+		stopping.Go(func() { errs[i] = n.stop() })
 	}
-	if shared.private != nil {
-		return shared.private.stop()
+	stopping.Wait()
+	return errors.Join(errs...)
+}
+
+func (n *need) stop() error {
+	n.Lock()
+	defer n.Unlock()
+	if n.engine != nil {
+		_ = n.engine.client.Close()
+	}
+	if n.private != nil {
+		return n.private.stop()
 	}
 	return nil
 }

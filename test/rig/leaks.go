@@ -17,7 +17,7 @@ import (
 // is a variable for the tests of this package.
 var leakGrace = 10 * time.Second
 
-// VerifyNoLeaks runs a package's tests, stops the engine that they started, and
+// VerifyNoLeaks runs a package's tests, stops the engines that they started, and
 // checks that no goroutine, file descriptor or child process is left. It returns
 // the exit code for TestMain, and says on stderr what leaked:
 //
@@ -28,7 +28,7 @@ func VerifyNoLeaks(m *testing.M, options ...goleak.Option) int {
 	warmUp()
 	fds := OpenFDs()
 	code := m.Run()
-	if err := stopEngine(); err != nil {
+	if err := stopEngines(); err != nil {
 		fmt.Fprintln(os.Stderr, "rig:", err)
 		code = max(code, 1)
 	}

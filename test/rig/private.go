@@ -6,6 +6,7 @@ package rig
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,32 +25,33 @@ type privateEngine struct {
 	dir   string // holds the child's program
 }
 
-func startPrivate() (*privateEngine, error) {
+// startPrivate starts one, with flags for cmd/engine, and returns its address.
+func startPrivate(flags ...string) (host string, engine *privateEngine, err error) {
 	if os.Geteuid() != 0 {
-		return nil, fmt.Errorf("none answers at DOCKER_HOST or %s, and only root can start one", "/var/run/docker.sock")
+		return "", nil, errors.New("only root can start a private one")
 	}
 	if _, err := findTool("dockerd"); err != nil {
-		return nil, fmt.Errorf("none answers, and dockerd is not installed: run scripts/prereqs test")
+		return "", nil, errors.New("dockerd, for a private one, is not installed: run scripts/prereqs test")
 	}
 	dir, err := os.MkdirTemp("", "swy-rig-")
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	engine, err := buildAndServe(dir)
+	engine, err = buildAndServe(dir, flags)
 	if err != nil {
 		os.RemoveAll(dir)
-		return nil, err
+		return "", nil, err
 	}
-	return engine, nil
+	return engine.host, engine, nil
 }
 
-func buildAndServe(dir string) (*privateEngine, error) {
+func buildAndServe(dir string, flags []string) (*privateEngine, error) {
 	program := filepath.Join(dir, "engine")
 	build := exec.Command("go", "build", "-o", program, "switchyard/test/rig/cmd/engine")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the command that keeps an engine: %v\n%s", err, out)
 	}
-	cmd := exec.Command(program, "-serve")
+	cmd := exec.Command(program, append([]string{"-serve"}, flags...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdin, err := cmd.StdinPipe()

@@ -24,10 +24,18 @@ type Daemon struct {
 	exitErr error         // valid once exited is closed
 }
 
+// Options say what engine it shall be. The zero value is one by dockerd's own
+// defaults.
+type Options struct {
+	// RemapUsers gives containers user namespaces (dockerd --userns-remap), in
+	// which root is RemappedRoot of the machine.
+	RemapUsers bool
+}
+
 // Start starts an engine and returns when it answers. The context bounds the
 // start only; the engine runs until Stop, or until this process dies.
 // It needs root, and dockerd in PATH.
-func Start(ctx context.Context) (*Daemon, error) {
+func Start(ctx context.Context, options Options) (*Daemon, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New("starting a private Docker engine: only root can; be root, set DOCKER_HOST, or test without one (make unit)")
 	}
@@ -37,7 +45,7 @@ func Start(ctx context.Context) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{dir: dir, exited: make(chan struct{})}
-	if err := d.launch(); err != nil {
+	if err := d.launch(options); err != nil {
 		dir.remove()
 		return nil, err
 	}
@@ -73,10 +81,10 @@ func (d *Daemon) Stop() error {
 
 // launch starts dockerd in new namespaces, from a thread that is not used for
 // anything else and ends with it.
-func (d *Daemon) launch() error {
+func (d *Daemon) launch(options Options) error {
 	started := make(chan error)
 	go func() {
-		cmd, err := startIsolated(d.dir)
+		cmd, err := startIsolated(d.dir, options)
 		if err == nil {
 			d.process = cmd.Process
 		}

@@ -14,6 +14,9 @@
 // addresses and published ports are not reachable from outside; reach them
 // through their namespaces, as Switchyard does.
 //
+// An engine that remaps users finds their ranges in files of its own, which are
+// mounted over the machine's in its mount namespace.
+//
 // Out of scope: engines on anything but Linux, and rootless ones.
 //
 // Invariants: one goroutine, locked to its thread, is dockerd's parent until it

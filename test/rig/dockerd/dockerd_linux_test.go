@@ -6,8 +6,10 @@ package dockerd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,9 +61,14 @@ func wantEmpty(t *testing.T, dir string) {
 
 func start(t *testing.T) *Daemon {
 	t.Helper()
+	return startWith(t, Options{})
+}
+
+func startWith(t *testing.T, options Options) *Daemon {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	d, err := Start(ctx)
+	d, err := Start(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +128,45 @@ func TestEnginesRunSideBySideAndLeaveNothing(t *testing.T) {
 	}
 }
 
+func TestAnEngineThatRemapsUsersLeavesTheMachinesRangesAlone(t *testing.T) {
+	needDockerd(t)
+	before := ranges(t)
+	d := startWith(t, Options{RemapUsers: true})
+	cli, err := Client(d.Host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cli.Close()
+	info, err := cli.Info(t.Context(), client.InfoOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := fmt.Sprintf("/%d.%[1]d", RemappedRoot)
+	if all := info.Info.SecurityOptions; !slices.Contains(all, "name=userns") || !strings.HasSuffix(info.Info.DockerRootDir, root) {
+		t.Errorf("security options %q, root directory %q", all, info.Info.DockerRootDir)
+	}
+	if now := ranges(t); now != before {
+		t.Errorf("the machine's ranges are %q, and were %q", now, before)
+	}
+	if err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+	wantNothingLeft(t, d.Dir())
+}
+
+// ranges are the machine's ranges of subordinate ids.
+func ranges(t *testing.T) (all string) {
+	t.Helper()
+	for _, path := range []string{"/etc/subuid", "/etc/subgid"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all += string(text)
+	}
+	return all
+}
+
 func TestStopKillsWhatAKilledEngineLeaves(t *testing.T) {
 	needDockerd(t)
 	d := start(t)
@@ -167,7 +213,7 @@ func TestStartThatCannotWorkSaysWhyAndLeavesNothing(t *testing.T) {
 	base := shortTemp(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := Start(ctx)
+	_, err := Start(ctx, Options{})
 	if err == nil || !strings.Contains(err.Error(), "no answer") {
 		t.Errorf("error %v, want one that says there was no answer", err)
 	}

@@ -17,7 +17,7 @@ import (
 // startIsolated moves the calling thread into new network and mount namespaces
 // and starts dockerd there. The thread is spoiled: the goroutine must not
 // unlock it, so that it ends with the goroutine.
-func startIsolated(dir *directory) (*exec.Cmd, error) {
+func startIsolated(dir *directory, options Options) (*exec.Cmd, error) {
 	runtime.LockOSThread()
 	if err := unix.Unshare(unix.CLONE_NEWNET | unix.CLONE_NEWNS); err != nil {
 		return nil, fmt.Errorf("making namespaces for a private Docker engine: %w (a container needs --privileged for it)", err)
@@ -28,7 +28,15 @@ func startIsolated(dir *directory) (*exec.Cmd, error) {
 	if err := loopbackUp(); err != nil {
 		return nil, err
 	}
-	return startLogged(dir, firewall(dir))
+	net := firewall(dir)
+	if options.RemapUsers {
+		flags, err := remapUsers(dir)
+		if err != nil {
+			return nil, err
+		}
+		net.flags = append(net.flags, flags...)
+	}
+	return startLogged(dir, net)
 }
 
 // privateMounts keeps the engine's mounts to itself, and hides the directories

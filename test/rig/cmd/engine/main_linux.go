@@ -12,11 +12,12 @@
 // signal ended it, and 125 when there is no engine or no such command. With -try
 // the command runs even without an engine; then it has no DOCKER_HOST.
 //
-//	engine -serve
+//	engine -serve [-remap]
 //
 // starts a private engine, prints its address, and stops it at the end of
 // standard input or at a signal. Tests that run without the first form use it:
-// however the test process ends, its end of the pipe closes.
+// however the test process ends, its end of the pipe closes. With -remap the
+// engine gives containers user namespaces.
 package main
 
 import (
@@ -53,17 +54,19 @@ func main() {
 func run(args []string, signals <-chan os.Signal) (int, error) {
 	switch {
 	case len(args) == 1 && args[0] == "-serve":
-		return serve(signals)
+		return serve(dockerd.Options{}, signals)
+	case len(args) == 2 && args[0] == "-serve" && args[1] == "-remap":
+		return serve(dockerd.Options{RemapUsers: true}, signals)
 	case len(args) > 1 && args[0] == "--":
 		return withEngine(args[1:], true, signals)
 	case len(args) > 2 && args[0] == "-try" && args[1] == "--":
 		return withEngine(args[2:], false, signals)
 	}
-	return 2, fmt.Errorf("usage: engine [-try] -- COMMAND [ARG...], or engine -serve")
+	return 2, fmt.Errorf("usage: engine [-try] -- COMMAND [ARG...], or engine -serve [-remap]")
 }
 
 // start starts a private engine; a signal meanwhile cancels that.
-func start(signals <-chan os.Signal) (*dockerd.Daemon, error) {
+func start(options dockerd.Options, signals <-chan os.Signal) (*dockerd.Daemon, error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), startTimeout,
 		fmt.Errorf("not ready within %v", startTimeout))
 	defer cancel()
@@ -76,11 +79,11 @@ func start(signals <-chan os.Signal) (*dockerd.Daemon, error) {
 		case <-done:
 		}
 	}()
-	return dockerd.Start(ctx)
+	return dockerd.Start(ctx, options)
 }
 
-func serve(signals <-chan os.Signal) (int, error) {
-	daemon, err := start(signals)
+func serve(options dockerd.Options, signals <-chan os.Signal) (int, error) {
+	daemon, err := start(options, signals)
 	if err != nil {
 		return exitNoEngine, err
 	}

@@ -29,7 +29,7 @@ func withEngine(command []string, required bool, signals <-chan os.Signal) (code
 	}
 	host := dockerd.Find(context.Background())
 	if host == "" {
-		daemon, err := start(signals)
+		daemon, err := start(dockerd.Options{}, signals)
 		if err != nil && required {
 			return exitNoEngine, err
 		}
