@@ -24,18 +24,14 @@ import (
 	"switchyard/test/rig"
 )
 
-// openPolicy makes a target of a container, whose first process collects orphans, with a policy.
+// reaping is a container whose first process collects orphans.
+var reaping = rig.ContainerSpec{Cmd: []string{"sh", "-c", "sleep 1000000 & wait"}}
+
+// openPolicy makes a target of such a container, with a policy.
 func openPolicy(t *testing.T, by Exec, policy sessions.Policy) *world {
 	t.Helper()
 	rig.NeedRoot(t)
-	engine := rig.NeedDocker(t)
-	c := engine.Run(t, rig.ContainerSpec{Cmd: []string{"sh", "-c", "sleep 1000000 & wait"}})
-	target, err := New(t.Context(), Config{Client: engine.Client(), ContainerID: c.ID, Exec: by, OnEnd: policy, Grace: time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { target.Close() })
-	return &world{c, target}
+	return openOn(t, rig.NeedDocker(t), Config{Exec: by, OnEnd: policy, Grace: time.Second}, reaping)
 }
 
 // needCgroups skips a test where sessions can have none; in CI they can, and not to have them is the fault to find.
@@ -78,27 +74,30 @@ func (w *world) beginDetaching(t *testing.T, pty *sshd.Pty) sshd.Process {
 }
 
 func TestEachSessionHasACgroupThatGoesWithIt(t *testing.T) {
-	eachWay(t, func(t *testing.T, by Exec) {
-		w := openPolicy(t, by, sessions.HangUp)
-		w.needCgroups(t)
-		one, two := w.beginDetaching(t, nil), w.start(t, onTerminal("echo ready; sleep 14"))
-		until(t, bufio.NewReader(two.Stdout()), "ready")
-		if groups := cgrouptest.Groups(w.ID); len(groups) != 2 {
-			t.Errorf("the cgroups are %q", groups)
-		}
-		if c := w.target.Sessions(); c.Sessions != 2 || c.Processes < 5 {
-			t.Errorf("counts: %+v", c)
-		}
-		one.End()
-		two.End()
-		groups := cgrouptest.Groups(w.ID)
-		if len(groups) != 1 || !strings.HasSuffix(groups[0], sessions.Detached) {
-			t.Errorf("afterwards the cgroups are %q", groups)
-		}
-		if c := w.target.Sessions(); c != (sessions.Counts{Cgroups: true, Detached: 2}) {
-			t.Errorf("counts afterwards: %+v", c)
-		}
-	})
+	eachWay(t, func(t *testing.T, by Exec) { openPolicy(t, by, sessions.HangUp).expectCgroups(t) })
+}
+
+// expectCgroups starts two sessions, ends them, and expects what is between and after that.
+func (w *world) expectCgroups(t *testing.T) {
+	t.Helper()
+	w.needCgroups(t)
+	one, two := w.beginDetaching(t, nil), w.start(t, onTerminal("echo ready; sleep 14"))
+	until(t, bufio.NewReader(two.Stdout()), "ready")
+	if groups := cgrouptest.Groups(w.ID); len(groups) != 2 {
+		t.Errorf("the cgroups are %q", groups)
+	}
+	if c := w.target.Sessions(); c.Sessions != 2 || c.Processes < 5 {
+		t.Errorf("counts: %+v", c)
+	}
+	one.End()
+	two.End()
+	groups := cgrouptest.Groups(w.ID)
+	if len(groups) != 1 || !strings.HasSuffix(groups[0], sessions.Detached) {
+		t.Errorf("afterwards the cgroups are %q", groups)
+	}
+	if c := w.target.Sessions(); c != (sessions.Counts{Cgroups: true, Detached: 2}) {
+		t.Errorf("counts afterwards: %+v", c)
+	}
 }
 
 func TestByThePolicyKillWhatWasDetachedGoesToo(t *testing.T) {
@@ -199,16 +198,9 @@ func TestAForkBombIsEnded(t *testing.T) {
 		for name, bomb := range bombs {
 			t.Run(name, func(t *testing.T) {
 				limit := int64(60)
-				engine := rig.NeedDocker(t)
-				c := engine.Run(t, rig.ContainerSpec{Cmd: []string{"sh", "-c", "sleep 1000000 & wait"}, Adjust: func(o *client.ContainerCreateOptions) {
-					o.HostConfig.PidsLimit = &limit
-				}})
-				target, err := New(t.Context(), Config{Client: engine.Client(), ContainerID: c.ID, Exec: by, OnEnd: sessions.Kill, Grace: time.Second})
-				if err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { target.Close() })
-				w := &world{c, target}
+				spec := reaping
+				spec.Adjust = func(o *client.ContainerCreateOptions) { o.HostConfig.PidsLimit = &limit }
+				w := openOn(t, rig.NeedDocker(t), Config{Exec: by, OnEnd: sessions.Kill, Grace: time.Second}, spec)
 				w.needCgroups(t)
 				w.Shell(t, "cat >/tmp/bomb <<'EOF'\n"+bomb+"\nEOF\n")
 				p := w.start(t, line("sh /tmp/bomb & echo ready; wait"))

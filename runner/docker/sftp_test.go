@@ -26,19 +26,27 @@ import (
 // openWithHelper is open of a target that has our own program for the inside.
 func openWithHelper(t testing.TB, by Exec, spec rig.ContainerSpec) (*world, *helper.Program) {
 	t.Helper()
-	program := helper.New(testworld.Helper(t))
-	t.Cleanup(func() { program.Close() })
 	w := open(t, by, spec)
-	w.target.helper = program
-	return w, program
+	return w, w.giveHelper(t)
 }
 
-// places are containers in which everything of ours must work, each with an account and a directory that it can write.
-var places = map[string]struct {
+// giveHelper gives the target our own program.
+func (w *world) giveHelper(t testing.TB) *helper.Program {
+	t.Helper()
+	program := helper.New(testworld.Helper(t))
+	t.Cleanup(func() { program.Close() })
+	w.target.helper = program
+	return program
+}
+
+// place is a container in which everything of ours must work, with an account and a directory that it can write.
+type place struct {
 	spec  rig.ContainerSpec
 	login string
 	dir   string
-}{
+}
+
+var places = map[string]place{
 	"busybox":                {rig.ContainerSpec{}, "root", "/tmp"},
 	"debian":                 {rig.ContainerSpec{Image: rig.Debian}, "root", "/tmp"},
 	"another account":        {rig.ContainerSpec{}, "alice", "/home/alice"},
@@ -62,26 +70,32 @@ func TestSFTPIsServedInAnyContainerAsTheLoginAndConfinedAsAllElse(t *testing.T) 
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			w, _ := openWithHelper(t, ExecRunc, place.spec)
-			a := w.account(t, place.login)
-			p := w.sftp(t, sshd.Command{Account: a})
-			file := filepath.Join(place.dir, "made by sftp")
-			p.open(file, 2|8, 0o640)
-			dir := "/proc/" + strconv.Itoa(w.helperPID(t))
-			expectConfinedAsOthers(t, w, a, dir)
-			var st unix.Stat_t
-			if err := unix.Stat(dir+"/root"+file, &st); err != nil || st.Uid != a.UID || st.Gid != a.GID || st.Mode&0o7777 != 0o640 {
-				t.Errorf("the file is %o of %d:%d, %v", st.Mode, st.Uid, st.Gid, err)
-			}
-			if home, want := p.realPath("."), homeOr(dir, a.Home); home != want {
-				t.Errorf("it begins in %q, want %q", home, want)
-			}
-			if exe, err := os.Readlink(dir + "/exe"); err != nil || !strings.HasPrefix(exe, "/memfd:") {
-				t.Errorf("it runs from %q, %v", exe, err)
-			}
-			if names := openFiles(t, dir); len(names) != 1 || names[0] != file {
-				t.Errorf("it holds %q", names)
-			}
+			w.expectSFTP(t, place)
 		})
+	}
+}
+
+// expectSFTP expects our own program to serve sftp, and looks at it from outside.
+func (w *world) expectSFTP(t *testing.T, place place) {
+	t.Helper()
+	a := w.account(t, place.login)
+	p := w.sftp(t, sshd.Command{Account: a})
+	file := filepath.Join(place.dir, "made by sftp")
+	p.open(file, 2|8, 0o640)
+	dir := "/proc/" + strconv.Itoa(w.helperPID(t))
+	expectConfinedAsOthers(t, w, a, dir)
+	var st unix.Stat_t
+	if err := unix.Stat(dir+"/root"+file, &st); err != nil || st.Uid != w.root+a.UID || st.Gid != w.root+a.GID || st.Mode&0o7777 != 0o640 {
+		t.Errorf("the file is %o of %d:%d, %v", st.Mode, st.Uid, st.Gid, err)
+	}
+	if home, want := p.realPath("."), homeOr(dir, a.Home); home != want {
+		t.Errorf("it begins in %q, want %q", home, want)
+	}
+	if exe, err := os.Readlink(dir + "/exe"); err != nil || !strings.HasPrefix(exe, "/memfd:") {
+		t.Errorf("it runs from %q, %v", exe, err)
+	}
+	if names := openFiles(t, dir); len(names) != 1 || names[0] != file {
+		t.Errorf("it holds %q", names)
 	}
 }
 
@@ -110,7 +124,7 @@ func expectConfinedAsOthers(t *testing.T, w *world, a sshd.Account, dir string) 
 			t.Errorf("%s is %q, and the main process's %q", name, got[name], want[name])
 		}
 	}
-	if uid := fmt.Sprintf("%d\t%[1]d\t%[1]d\t%[1]d", a.UID); got["Uid"] != uid {
+	if uid := fmt.Sprintf("%d\t%[1]d\t%[1]d\t%[1]d", w.root+a.UID); got["Uid"] != uid {
 		t.Errorf("it runs as %q, want %q", got["Uid"], uid)
 	}
 }
@@ -164,8 +178,16 @@ func (w *world) helpers(t *testing.T) (found []rig.Process) {
 }
 
 // Without this capability, root of a container cannot even look: the helper is not dumpable (ptrace(2)).
+var tracing = rig.ContainerSpec{Adjust: func(o *createOptions) { o.HostConfig.CapAdd = []string{"SYS_PTRACE"} }}
+
 func TestRootInTheContainerCannotChangeTheHelpersProgram(t *testing.T) {
-	w, program := openWithHelper(t, ExecRunc, rig.ContainerSpec{Adjust: func(o *createOptions) { o.HostConfig.CapAdd = []string{"SYS_PTRACE"} }})
+	w, program := openWithHelper(t, ExecRunc, tracing)
+	w.expectUnchangeable(t, program)
+}
+
+// expectUnchangeable has root of the container try to write to our own program.
+func (w *world) expectUnchangeable(t *testing.T, program *helper.Program) {
+	t.Helper()
 	before := contents(t, program)
 	w.sftp(t, sshd.Command{Account: w.account(t, "root")})
 	r := w.Exec(t, "sh", "-c", `for p in /proc/[0-9]*; do case $(readlink $p/exe) in /memfd:switchyard*)

@@ -35,47 +35,53 @@ func TestSocketsWorkInAnyContainerAndAreTheLoginsAlone(t *testing.T) {
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			w, _ := openWithHelper(t, ExecRunc, place.spec)
-			a := w.account(t, place.login)
-			s := socketsOf(t, w, a)
-			root := "/proc/" + strconv.Itoa(w.PID(t)) + "/root"
-			at := filepath.Join(place.dir, "a socket")
-			l, err := s.Listen(t.Context(), at, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			expectOwn(t, root+at, a, unix.S_IFSOCK|0o600)
-			expectEcho(t, l, func() (net.Conn, error) { return s.Dial(t.Context(), at) })
-			private, agent, err := s.ListenPrivate(t.Context(), "agent.1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			expectOwn(t, root+agent, a, unix.S_IFSOCK|0o600)
-			expectEcho(t, private, func() (net.Conn, error) { return s.Dial(t.Context(), agent) })
-			file, _, err := s.WritePrivate(t.Context(), "xauthority", []byte("cookie"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			expectOwn(t, root+file, a, unix.S_IFREG|0o600)
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-			for _, path := range []string{at, agent, file} {
-				if _, err := os.Lstat(root + path); !os.IsNotExist(err) {
-					t.Errorf("%s is left: %v", path, err)
-				}
-			}
-			rig.Eventually(t, timeout, func() (bool, string) {
-				left := w.helpers(t)
-				return len(left) == 0, fmt.Sprint(left)
-			})
+			w.expectSockets(t, place)
 		})
 	}
 }
 
-func expectOwn(t *testing.T, path string, a sshd.Account, mode uint32) {
+// expectSockets expects sockets of the login's to be made and dialled, and to go.
+func (w *world) expectSockets(t *testing.T, place place) {
+	t.Helper()
+	a := w.account(t, place.login)
+	s := socketsOf(t, w, a)
+	root := "/proc/" + strconv.Itoa(w.PID(t)) + "/root"
+	at := filepath.Join(place.dir, "a socket")
+	l, err := s.Listen(t.Context(), at, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expectOwn(t, root+at, a, unix.S_IFSOCK|0o600)
+	expectEcho(t, l, func() (net.Conn, error) { return s.Dial(t.Context(), at) })
+	private, agent, err := s.ListenPrivate(t.Context(), "agent.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expectOwn(t, root+agent, a, unix.S_IFSOCK|0o600)
+	expectEcho(t, private, func() (net.Conn, error) { return s.Dial(t.Context(), agent) })
+	file, _, err := s.WritePrivate(t.Context(), "xauthority", []byte("cookie"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expectOwn(t, root+file, a, unix.S_IFREG|0o600)
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	for _, path := range []string{at, agent, file} {
+		if _, err := os.Lstat(root + path); !os.IsNotExist(err) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+	rig.Eventually(t, timeout, func() (bool, string) {
+		left := w.helpers(t)
+		return len(left) == 0, fmt.Sprint(left)
+	})
+}
+
+func (w *world) expectOwn(t *testing.T, path string, a sshd.Account, mode uint32) {
 	t.Helper()
 	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil || st.Mode != mode || st.Uid != a.UID {
+	if err := unix.Lstat(path, &st); err != nil || st.Mode != mode || st.Uid != w.root+a.UID {
 		t.Errorf("%s is %o of %d, %v", path, st.Mode, st.Uid, err)
 	}
 }

@@ -27,6 +27,7 @@ const timeout = 30 * time.Second
 type world struct {
 	*rig.Container
 	target *Target
+	root   uint32 // what the machine calls the container's user 0; others follow
 }
 
 // eachWay runs a test for each way to start processes.
@@ -41,14 +42,20 @@ func eachWay(t *testing.T, test func(*testing.T, Exec)) {
 func open(t testing.TB, by Exec, spec rig.ContainerSpec) *world {
 	t.Helper()
 	rig.NeedRoot(t)
-	engine := rig.NeedDocker(t)
+	return openOn(t, rig.NeedDocker(t), Config{Exec: by, Grace: 2 * time.Second}, spec)
+}
+
+// openOn is open on an engine, with the rest of a configuration.
+func openOn(t testing.TB, engine *rig.Engine, config Config, spec rig.ContainerSpec) *world {
+	t.Helper()
 	c := engine.Run(t, spec)
-	target, err := New(t.Context(), Config{Client: engine.Client(), ContainerID: c.ID, Exec: by, Grace: 2 * time.Second})
+	config.Client, config.ContainerID = engine.Client(), c.ID
+	target, err := New(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { target.Close() })
-	return &world{c, target}
+	return &world{Container: c, target: target}
 }
 
 // withEngine is the same target on another engine, which starts its processes.
