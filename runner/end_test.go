@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -50,7 +51,7 @@ func lasting(t *testing.T, w *world) (s *session, pid int) {
 	t.Helper()
 	s = w.run(w.ssh(), "printf %08d $$; exec sleep 1000")
 	digits := make([]byte, 8)
-	if _, err := s.out.Read(digits); err != nil {
+	if _, err := io.ReadFull(s.out, digits); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range digits {

@@ -10,6 +10,8 @@ import (
 	"net"
 	"syscall"
 	"testing"
+
+	"switchyard/test/ports"
 )
 
 func TestDialReachesALoopbackServiceAndHalfCloses(t *testing.T) {
@@ -42,13 +44,7 @@ func TestDialReachesALoopbackServiceAndHalfCloses(t *testing.T) {
 }
 
 func TestDialSaysThatItWasRefused(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := uint16(l.Addr().(*net.TCPAddr).Port)
-	l.Close()
-	if _, err := target().Dial(context.Background(), "127.0.0.1", port); !errors.Is(err, syscall.ECONNREFUSED) {
+	if _, err := target().Dial(context.Background(), "127.0.0.1", uint16(ports.Refusing(t))); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("the error is %v, need ECONNREFUSED", err)
 	}
 }

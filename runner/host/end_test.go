@@ -174,7 +174,11 @@ func TestNoDescriptorIsLeft(t *testing.T) {
 			}
 		}
 	}
-	if after := descriptors(t); len(after) > before {
-		t.Errorf("%d descriptors before, after: %q", before, after)
-	}
+	var after []string
+	defer func() {
+		if t.Failed() {
+			t.Logf("%d descriptors before, after: %q", before, after)
+		}
+	}()
+	eventually(t, "there are as many descriptors as before", func() bool { after = descriptors(t); return len(after) <= before })
 }

@@ -7,6 +7,7 @@ package netns
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"net"
@@ -17,17 +18,18 @@ import (
 	"golang.org/x/sys/unix"
 
 	"switchyard/runner/listen"
+	"switchyard/test/ports"
 )
 
 func TestListenListensInsideAndNotHere(t *testing.T) {
 	ns, _, _ := enterWorld(t)
 	for _, host := range []string{"localhost", "", "127.0.0.1", "::1", "0.0.0.0", "::"} {
-		l, err := listen.On(ns.Listen, host, 0)
+		port := uint16(ports.Free(t))
+		l, err := listen.On(ns.Listen, host, port)
 		if err != nil {
 			t.Errorf("%q: %v", host, err)
 			continue
 		}
-		port := l.Addr().(*net.TCPAddr).AddrPort().Port()
 		for address, listens := range map[string]bool{
 			"127.0.0.1": host != "::1" && host != "::", "::1": host != "127.0.0.1" && host != "0.0.0.0",
 		} {
@@ -54,6 +56,12 @@ func TestListenListensInsideAndNotHere(t *testing.T) {
 				here.Close()
 				t.Errorf("%q: %v is reached from outside", host, to)
 			}
+		}
+		// And this machine can give the port to somebody else.
+		if here, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err != nil {
+			t.Errorf("%q: it is listened on here, too: %v", host, err)
+		} else {
+			here.Close()
 		}
 		must(t, l.Close())
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"switchyard/test/ports"
 )
 
 // server is a name server on this process's loopback, reached as any address.
@@ -29,11 +31,12 @@ type server struct {
 // is no answer.
 func serve(t *testing.T, handle func(network string, q *dns.Msg) *dns.Msg) *server {
 	t.Helper()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	address := fmt.Sprintf("127.0.0.1:%d", ports.Free(t)) // by both protocols, of which the system would choose for one
+	tcp, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	udp, err := net.ListenPacket("udp", tcp.Addr().String())
+	udp, err := net.ListenPacket("udp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
