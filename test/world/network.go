@@ -15,7 +15,7 @@ import (
 
 // Network is a network namespace with one link to this machine, which can be cut.
 type Network struct {
-	Name      string // of the namespace, and of the link's end on this machine
+	Name      string // of the namespace, and of the link's end on this machine, of at most 15 bytes
 	Near, Far string // the addresses of the link's ends, this machine's first
 }
 
@@ -34,8 +34,7 @@ func NewNetwork(tb testing.TB) *Network {
 	tb.Helper()
 	rig.NeedRoot(tb)
 	ip := rig.NeedTool(tb, "ip")
-	prefix := freeNet(tb)
-	n := claimNetwork(tb, ip, prefix)
+	n := claimNetwork(tb, ip, freeNet(tb))
 	run := func(args ...string) {
 		tb.Helper()
 		if out, err := exec.Command(ip, args...).CombinedOutput(); err != nil {
@@ -51,13 +50,13 @@ func NewNetwork(tb testing.TB) *Network {
 }
 
 // claimNetwork makes the namespace, whose name says which addresses are taken: of tests that run at once, one gets it.
-func claimNetwork(tb testing.TB, ip, prefix string) *Network {
+func claimNetwork(tb testing.TB, ip string, number int) *Network {
 	tb.Helper()
 	var said []byte
 	for i := range linksPerNet {
 		n := &Network{
-			Name: fmt.Sprintf("%s%s-%d", linkPrefix, prefix, i),
-			Near: fmt.Sprintf("%s.%d", prefix, 4*i+1), Far: fmt.Sprintf("%s.%d", prefix, 4*i+2),
+			Name: fmt.Sprintf("%s%d-%d", linkPrefix, number, i),
+			Near: fmt.Sprintf("%s.%d", testNets[number], 4*i+1), Far: fmt.Sprintf("%s.%d", testNets[number], 4*i+2),
 		}
 		var err error
 		if said, err = exec.Command(ip, "netns", "add", n.Name).CombinedOutput(); err == nil {
@@ -72,8 +71,8 @@ func claimNetwork(tb testing.TB, ip, prefix string) *Network {
 	return nil
 }
 
-// freeNet is the first three numbers of a test network that this machine does not use, but for our links.
-func freeNet(tb testing.TB) string {
+// freeNet is the number of a test network that this machine does not use, but for our links.
+func freeNet(tb testing.TB) int {
 	tb.Helper()
 	links, err := net.Interfaces()
 	if err != nil {
@@ -86,13 +85,13 @@ func freeNet(tb testing.TB) string {
 			used += fmt.Sprint(addresses)
 		}
 	}
-	for _, prefix := range testNets {
+	for number, prefix := range testNets {
 		if !strings.Contains(used, prefix+".") {
-			return prefix
+			return number
 		}
 	}
 	tb.Fatalf("this machine uses all of %v: %s", testNets, used)
-	return ""
+	return 0
 }
 
 // Cut takes the link down: nothing arrives any more, and nobody is told.

@@ -14,6 +14,7 @@ import (
 )
 
 func TestCommandsAndVariablesArriveAsTheyAre(t *testing.T) {
+	t.Parallel()
 	eachWay(t, world.ContainerOptions{},
 		promise{"a command line with every byte but NUL", everyByteButNUL},
 		promise{"a command line of 127 KiB", longCommand},

@@ -49,6 +49,7 @@ func (e edge) unpause(t *testing.T) {
 }
 
 func TestAContainerMayPauseInASession(t *testing.T) {
+	t.Parallel()
 	eachWay(t, leftover.Served(),
 		promise{"the session goes on behind the pause, and its output is whole", pausedAndUnpaused},
 		promise{"a client that leaves a paused container leaves nothing in it", leftWhilePaused},
@@ -88,6 +89,7 @@ func stoppedWhilePaused(t *testing.T, e edge) {
 }
 
 func TestAContainerWithoutMemoryKillsTheProcessAlone(t *testing.T) {
+	t.Parallel()
 	eachWay(t, world.ContainerOptions{Spec: rig.ContainerSpec{Adjust: littleMemory}},
 		promise{"it is told as killed, and the container goes on", outOfMemory},
 	)
@@ -178,6 +180,7 @@ var mortal = world.ContainerOptions{
 }
 
 func TestAContainerThatEndsInASessionIsToldAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	for _, way := range []string{byRunc, byDocker} {

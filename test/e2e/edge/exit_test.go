@@ -19,6 +19,7 @@ import (
 )
 
 func TestHowACommandEndedIsToldExactly(t *testing.T) {
+	t.Parallel()
 	eachWay(t, world.ContainerOptions{Spec: rig.ContainerSpec{Adjust: mayDumpCore}},
 		promise{"every exit status from 0 to 255 arrives as it is", everyStatusArrives},
 		promise{"each signal that kills the command is told by its name", everyDeathIsNamed},

@@ -39,7 +39,8 @@ type promise struct {
 	check    func(t *testing.T, e edge)
 }
 
-// eachWay keeps the promises in a container for each way. All of them share one world and one container a way.
+// eachWay keeps the promises in a container for each way. They share one world and one container a way, since what a
+// daemon holds is counted.
 func eachWay(t *testing.T, o world.ContainerOptions, promises ...promise) {
 	t.Helper()
 	inWays(t, []string{byRunc, byDocker}, o, promises...)
@@ -54,10 +55,11 @@ func byTheRuntime(t *testing.T, o world.ContainerOptions, promises ...promise) {
 func inWays(t *testing.T, ways []string, o world.ContainerOptions, promises ...promise) {
 	t.Helper()
 	rig.NeedDocker(t)
-	w := world.New(t, world.Options{})
 	for _, way := range ways {
-		e := edge{World: w, box: w.Run(t, way, startedBy(way, o)), way: way}
 		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			w := world.New(t, world.Options{})
+			e := edge{World: w, box: w.Run(t, way, startedBy(way, o)), way: way}
 			for _, p := range promises {
 				t.Run(p.sentence, func(t *testing.T) { p.check(t, e) })
 			}

@@ -17,6 +17,7 @@ import (
 )
 
 func TestInputIsCarriedWhateverTheCommandDoesWithIt(t *testing.T) {
+	t.Parallel()
 	eachWay(t, world.ContainerOptions{},
 		promise{"100 MB arrive whole", largeInput},
 		promise{"100 MB come back whole while they are still sent", largeEcho},

@@ -11,6 +11,7 @@ import (
 )
 
 func TestLoginsThatAreOddWorkOrSayWhyNot(t *testing.T) {
+	t.Parallel()
 	eachWay(t, world.ContainerOptions{},
 		promise{"a home that does not exist, or cannot be entered, leaves the session in /", oddHomes},
 		promise{"a shell that is a script runs as one", scriptShell},

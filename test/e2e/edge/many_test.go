@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ import (
 // number (channels, goroutines, descriptors, processes) belongs to the controller, the runner and sshd, which
 // are the same for a container. What a container adds to each start is in TestManyCommandsInAContainer.
 func TestTenThousandCommandsOverOneConnectionLeaveNothing(t *testing.T) {
+	t.Parallel()
 	rig.NeedRoot(t)
 	rig.NeedSSH(t)
 	w := world.New(t, world.Options{})
@@ -36,6 +38,7 @@ func TestTenThousandCommandsOverOneConnectionLeaveNothing(t *testing.T) {
 }
 
 func TestManyCommandsInAContainer(t *testing.T) {
+	t.Parallel()
 	eachWay(t, leftover.Served(),
 		promise{"hundreds over one connection of Go's client, 16 at once, leave nothing", manyInContainer},
 		promise{"hundreds over one ControlMaster, 8 at once, leave nothing", manyByMaster},
@@ -177,13 +180,33 @@ const idleSockets = 6
 
 func sockets(d *world.Daemon) int { return strings.Count(fmt.Sprint(descriptors(d)), "socket:") }
 
+// runs tells whether any thread of a daemon runs or would run (proc_pid_stat(5)).
+func runs(d *world.Daemon) bool {
+	stats, _ := filepath.Glob("/proc/" + strconv.Itoa(d.PID()) + "/task/*/stat")
+	for _, name := range stats {
+		text, _ := os.ReadFile(name)
+		if _, after, _ := strings.Cut(string(text), ") "); strings.HasPrefix(after, "R") {
+			return true
+		}
+	}
+	return false
+}
+
 // sessionFrames are functions that run for a connection or a session alone.
 var sessionFrames = regexp.MustCompile(`switchyard/sshd\.\(\*(session|connection|control|output)\)|switchyard/runner/child\.\(\*Process\)|crypto/ssh\.\(\*mux\)`)
 
-// expectNoGoroutines ends daemons by SIGQUIT, upon which Go prints where each goroutine is.
+// expectNoGoroutines ends daemons by SIGQUIT, upon which Go prints where each goroutine is. What is on its way to its end
+// gets there first.
 func expectNoGoroutines(t *testing.T, daemons ...*world.Daemon) {
 	t.Helper()
 	for _, d := range daemons {
+		still := 0
+		rig.Eventually(t, world.Deadline, func() (bool, string) {
+			if still++; sockets(d) > idleSockets || runs(d) {
+				still = 0
+			}
+			return still >= 5, fmt.Sprint(descriptors(d))
+		})
 		d.Signal(syscall.SIGQUIT)
 		<-d.Done()
 		log := d.Log()

@@ -25,6 +25,7 @@ import (
 const large = 100 << 20
 
 func TestNoByteOfOutputIsLost(t *testing.T) {
+	t.Parallel()
 	eachWay(t, world.ContainerOptions{},
 		promise{"100 MB of standard output followed at once by the exit", largeStdout},
 		promise{"100 MB of standard error followed at once by the exit", largeStderr},
@@ -154,10 +155,11 @@ func unreadOutput(t *testing.T, e edge) {
 func (e edge) unread(t *testing.T, before, option string) {
 	t.Helper()
 	const size = 150_000
-	c := e.ssh(t, fmt.Sprintf("rm -f /tmp/over; %shead -c %d /dev/zero; echo $$ >/tmp/over; exit 4", before, size), option)
+	over := "/tmp/over" + option
+	c := e.ssh(t, fmt.Sprintf("%shead -c %d /dev/zero; echo $$ >%s; exit 4", before, size, over), option)
 	_, out := world.Pipes(t, c)
 	bounded(t, c)
-	e.expectGone(t, "/tmp/over")
+	e.expectGone(t, over)
 	n, err := io.Copy(io.Discard, out)
 	if code := exitCode(c); n != size || err != nil || code != 4 {
 		t.Errorf("%d bytes of %d, %v, exit code %d", n, size, err, code)

@@ -19,6 +19,7 @@ import (
 )
 
 func TestATerminalIsWhatTheClientAskedFor(t *testing.T) {
+	t.Parallel()
 	eachWay(t, world.ContainerOptions{Spec: rig.ContainerSpec{Image: rig.Debian}},
 		promise{"the window's size is right at the very first look", sizeAtFirstLook},
 		promise{"the modes are right at the very first look", modesAtFirstLook},

@@ -6,6 +6,7 @@ package forwards
 import (
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,13 @@ func sshAgent(t *testing.T) (socket, fingerprint string) {
 	dir := t.TempDir()
 	socket, key := filepath.Join(dir, "agent"), filepath.Join(dir, "key")
 	world.Background(t, exec.Command(rig.NeedTool(t, "ssh-agent"), "-D", "-a", socket))
-	rig.Eventually(t, world.Deadline, func() (bool, string) { _, err := os.Stat(socket); return err == nil, fmt.Sprint(err) })
+	rig.Eventually(t, world.Deadline, func() (bool, string) {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil, fmt.Sprint(err)
+	})
 	output(t, exec.Command(rig.NeedTool(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", key))
 	add := exec.Command(rig.NeedTool(t, "ssh-add"), "-q", key)
 	add.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket)
@@ -42,6 +49,7 @@ func output(t *testing.T, c *exec.Cmd) string {
 }
 
 func TestAgentIsForwardedIntoTheContainer(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	agent, fingerprint := sshAgent(t)
 	w := world.New(t, world.Options{})
@@ -88,6 +96,7 @@ func TestAgentIsForwardedIntoTheContainer(t *testing.T) {
 }
 
 func TestAgentThatCannotBeForwardedDoesNotEndTheSession(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	agent, _ := sshAgent(t)
 	w := world.New(t, world.Options{})

@@ -17,6 +17,7 @@ import (
 
 // The service listens on 127.0.0.1 of the container, where nothing but a process inside can reach it.
 func TestForwardsLandInsideTheContainer(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{Spec: rig.ContainerSpec{Hostname: "inside",

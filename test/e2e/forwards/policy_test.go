@@ -12,6 +12,7 @@ import (
 )
 
 func TestPermitOpenDecidesWhereForwardsLead(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	for policy, want := range map[string]map[string]string{
@@ -20,6 +21,7 @@ func TestPermitOpenDecidesWhereForwardsLead(t *testing.T) {
 		"none":     {"127.0.0.1": "you may not forward ports", "inside": "you may not forward ports"},
 	} {
 		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
 			name := "open-" + policy
 			c := w.Run(t, name, world.ContainerOptions{Spec: rig.ContainerSpec{Hostname: "inside"}, RunnerArgs: []string{"--permit-open", policy}})
 			c.Shell(t, "nc -ll -p 9 -e echo here </dev/null >/dev/null 2>&1 &")
@@ -41,6 +43,7 @@ func TestPermitOpenDecidesWhereForwardsLead(t *testing.T) {
 }
 
 func TestARunnerRefusesPoliciesThatThereAreNot(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	for flag, value := range map[string]string{"--permit-open": "all", "--gateway-ports": "maybe", "--streamlocal-unlink": "always"} {

@@ -75,6 +75,7 @@ func ask(t *testing.T, c *world.Container, host string, port int) string {
 }
 
 func TestRemoteForwardsListenInsideTheContainer(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{})
@@ -151,6 +152,7 @@ func TestRemoteForwardsListenInsideTheContainer(t *testing.T) {
 
 // TestACommandFindsItsOwnRemoteForward is how scripts use them: the port listens before the command runs.
 func TestACommandFindsItsOwnRemoteForward(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	w.Run(t, "web", world.ContainerOptions{})
@@ -165,6 +167,7 @@ func TestACommandFindsItsOwnRemoteForward(t *testing.T) {
 }
 
 func TestGatewayPortsDecideWhereRemoteForwardsListen(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	service := greeter(t, "tcp", "127.0.0.1:0")
@@ -174,16 +177,17 @@ func TestGatewayPortsDecideWhereRemoteForwardsListen(t *testing.T) {
 		"clientspecified": {"": "127.0.0.1", "0.0.0.0:": "0.0.0.0", "*:": "::", "127.0.0.1:": "127.0.0.1"},
 	} {
 		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
 			c := w.Run(t, "gateway-"+policy, world.ContainerOptions{RunnerArgs: []string{"--gateway-ports", policy}})
 			port := 8000
 			for asked, address := range want {
 				port++
 				world.Background(t, w.SSHCommand(t, "-N", "-R", fmt.Sprintf("%s%d:%s", asked, port, service), "root@gateway-"+policy))
-				awaitListening(t, c, port)
-				got := strings.TrimSpace(strings.ReplaceAll(listening(t, c, port), "::1", ""))
-				if got != address && !(address == "::" && got == "0.0.0.0") { // without IPv6
-					t.Errorf("%q: it listens on %q, want %q", asked, got, address)
-				}
+				rig.Eventually(t, world.Deadline, func() (bool, string) { // on several addresses it begins one by one
+					got := strings.TrimSpace(strings.ReplaceAll(listening(t, c, port), "::1", ""))
+					return got == address || address == "::" && got == "0.0.0.0", // without IPv6
+						fmt.Sprintf("%q: it listens on %q, want %q", asked, got, address)
+				})
 				if s := ask(t, c, "127.0.0.1", port); s != "greetings\nhello\n" {
 					t.Errorf("%q: inside one gets %q", asked, s)
 				}
@@ -193,6 +197,7 @@ func TestGatewayPortsDecideWhereRemoteForwardsListen(t *testing.T) {
 }
 
 func TestPortsOfRootAreRefusedToOthersWithTheReason(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{Spec: rig.ContainerSpec{Adjust: func(o *client.ContainerCreateOptions) {
@@ -215,6 +220,7 @@ func TestPortsOfRootAreRefusedToOthersWithTheReason(t *testing.T) {
 // TestSocketForwardsHaveTheLoginsPermissions goes in by the one and out by the other, as the container has no program for
 // sockets.
 func TestSocketForwardsHaveTheLoginsPermissions(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--exec", "runc"}})
@@ -257,6 +263,7 @@ func TestSocketForwardsHaveTheLoginsPermissions(t *testing.T) {
 }
 
 func TestStaleSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--exec", "runc"}})
@@ -296,6 +303,7 @@ func TestStaleSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
 // TestJumpThroughAContainerReachesAnotherServer uses ssh -J to an sshd that the container reaches: by its own loopback, where
 // a remote forward leads there.
 func TestJumpThroughAContainerReachesAnotherServer(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	server := rig.Sshd(t, rig.SshdOptions{})
 	w := world.New(t, world.Options{})

@@ -18,6 +18,7 @@ import (
 // TestX11IsForwardedFromTheContainer has what stands for an X client in an image without any X program reach what stands
 // for the user's X server, with the cookie that the client finds inside.
 func TestX11IsForwardedFromTheContainer(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	xauth := rig.NeedTool(t, "xauth")
 	display, conns := fakeDisplay(t)

@@ -46,6 +46,7 @@ func blockWorld(t *testing.T) (w *world.World, file string) {
 }
 
 func TestAfterConfigSSHPlainSSHReachesContainersByName(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w, file := blockWorld(t)
 	web := w.Run(t, "web", world.ContainerOptions{})
@@ -104,11 +105,12 @@ func checkCopy(t *testing.T, w *world.World, file string) {
 }
 
 func TestAContainerMadeAnewUnderTheSameNameAsksNothing(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w, file := blockWorld(t)
 	keys := map[string]bool{}
 	for range 2 {
-		web := w.Run(t, "web", world.ContainerOptions{})
+		web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--heartbeat", "1s"}}) // by which it learns of its end
 		for _, host := range []string{"web.switchyard", "web.prod"} {
 			if r := configured(t, w, file, "root@"+host, "true"); r.Code != 0 || r.Stderr != "" {
 				t.Errorf("ssh %s: exit code %d, stderr %q", host, r.Code, r.Stderr)
@@ -124,6 +126,7 @@ func TestAContainerMadeAnewUnderTheSameNameAsksNothing(t *testing.T) {
 }
 
 func TestARenewedCertificateIsShownToNewConnections(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w, file := blockWorld(t)
 	w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--heartbeat", "1s"}})
@@ -144,6 +147,7 @@ func TestARenewedCertificateIsShownToNewConnections(t *testing.T) {
 }
 
 func TestANewHostAuthorityIsBelievedAfterLoggingInAgain(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w, file := blockWorld(t)
 	web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--heartbeat", "1s"}})
@@ -177,6 +181,7 @@ func TestANewHostAuthorityIsBelievedAfterLoggingInAgain(t *testing.T) {
 }
 
 func TestTheKnownHostsLineIsEnoughForAConfigurationByHand(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	w.Run(t, "web", world.ContainerOptions{})

@@ -19,6 +19,7 @@ import (
 // Who holds a container's key and its address has the right proof. What she shows ssh must be certified
 // for that container all the same.
 func TestARunnerWithTheRightProofAndAWrongCertificateIsRefused(t *testing.T) {
+	t.Parallel()
 	rig.NeedRoot(t)
 	w := world.New(t, world.Options{})
 	file := filepath.Join(w.Dir, "my_ssh_config")

@@ -28,19 +28,18 @@ var disconnects = map[string]func(t *testing.T, w *world.World, web *world.Conta
 			syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 	},
-	"controller killed": func(t *testing.T, w *world.World, _ *world.Container, _ *exec.Cmd) {
-		w.Controller.Kill()
-		t.Cleanup(func() { w.StartController(t) })
-	},
+	"controller killed": func(_ *testing.T, w *world.World, _ *world.Container, _ *exec.Cmd) { w.Controller.Kill() },
 	"runner stopped": func(t *testing.T, _ *world.World, web *world.Container, _ *exec.Cmd) {
 		web.Runner.Stop(t)
 	},
 }
 
 func TestNothingIsLeftAfterADisconnect(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	for how, disconnect := range disconnects {
 		t.Run(how, func(t *testing.T) {
+			t.Parallel()
 			w := world.New(t, world.Options{})
 			web := w.Run(t, "web", leftover.Served())
 			ssh := startTwoSessions(t, w, web)
@@ -83,10 +82,13 @@ func startTwoSessions(t *testing.T, w *world.World, web *world.Container) []*exe
 
 // The trap is what nohup does, which this image lacks.
 func TestWhatWasDetachedStays(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", leftover.Served())
-	w.SSHOutput(t, "root@web", "(trap '' HUP; exec sleep 2001) </dev/null >/dev/null 2>&1 & setsid sleep 2002 </dev/null >/dev/null 2>&1 & sleep 2003 </dev/null >/dev/null 2>&1 & :")
+	w.SSHOutput(t, "root@web", `(trap '' HUP; touch /tmp/deaf; exec sleep 2001) </dev/null >/dev/null 2>&1 &
+		setsid sh -c 'touch /tmp/apart; exec sleep 2002' </dev/null >/dev/null 2>&1 & sleep 2003 </dev/null >/dev/null 2>&1 &
+		until test -e /tmp/deaf -a -e /tmp/apart; do sleep 0.05; done`)
 	rig.Eventually(t, world.Deadline, func() (bool, string) {
 		out := web.Shell(t, "ps -o args")
 		stays := strings.Contains(out, "sleep 2001") && strings.Contains(out, "sleep 2002")
@@ -96,6 +98,7 @@ func TestWhatWasDetachedStays(t *testing.T) {
 
 // A cut network sends nobody a FIN: only the controller's own probes find out.
 func TestNothingIsLeftAfterTheNetworkWasCut(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	n := world.NewNetwork(t)
 	w := world.New(t, world.Options{Host: n.Near, ControllerArgs: []string{"--keepalive", "1s"}})

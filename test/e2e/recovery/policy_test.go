@@ -20,7 +20,7 @@ func eachExec(t *testing.T, test func(t *testing.T, exec string)) {
 	t.Helper()
 	rig.NeedDocker(t)
 	for _, exec := range []string{"docker", "runc"} {
-		t.Run(exec, func(t *testing.T) { test(t, exec) })
+		t.Run(exec, func(t *testing.T) { t.Parallel(); test(t, exec) })
 	}
 }
 
@@ -57,12 +57,14 @@ func awaitSleeping(t *testing.T, web *world.Container, want ...string) {
 }
 
 func TestThePolicyDecidesWhatADisconnectLeaves(t *testing.T) {
+	t.Parallel()
 	eachExec(t, func(t *testing.T, exec string) {
 		w := world.New(t, world.Options{})
 		for policy, left := range map[string][]string{
 			"hup": {"12", "13"}, "kill": nil, "keep": {"11", "12", "13", "14"},
 		} {
 			t.Run(policy, func(t *testing.T) {
+				t.Parallel()
 				web := w.Run(t, "web-"+policy, leftover.Served("--exec", exec, "--on-disconnect", policy))
 				ssh := w.SSHCommand(t, "root@web-"+policy, "sleep 11 & setsid sleep 12 & (trap '' HUP; exec sleep 13) & sleep 14")
 				stdin, _ := world.Pipes(t, ssh)
@@ -86,6 +88,7 @@ func TestThePolicyDecidesWhatADisconnectLeaves(t *testing.T) {
 }
 
 func TestANonsensicalPolicyIsRefused(t *testing.T) {
+	t.Parallel()
 	w := world.New(t, world.Options{})
 	web := w.Register(t, "web", world.ContainerOptions{Target: "host"})
 	for _, flags := range [][]string{{"--on-disconnect", "stay"}, {"--metrics", "9100"}} {

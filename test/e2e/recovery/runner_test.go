@@ -19,6 +19,7 @@ import (
 const stubborn = "trap : HUP; sh -c 'sleep 21 & wait' & sleep 22 & setsid sleep 23 </dev/null >/dev/null 2>&1 & echo ready; while :; do sleep 24; done"
 
 func TestTheNextRunnerEndsWhatAKilledOneLeft(t *testing.T) {
+	t.Parallel()
 	eachExec(t, func(t *testing.T, exec string) {
 		w := world.New(t, world.Options{})
 		web := w.Run(t, "web", leftover.Served("--exec", exec))
@@ -53,6 +54,7 @@ func TestTheNextRunnerEndsWhatAKilledOneLeft(t *testing.T) {
 }
 
 func TestARunnerThatDrainsKeepsItsSessionsWhileTheNextBegins(t *testing.T) {
+	t.Parallel()
 	eachExec(t, func(t *testing.T, exec string) {
 		w := world.New(t, world.Options{})
 		web := w.Run(t, "web", leftover.Served("--exec", exec, "--on-disconnect", "kill", "--grace", "10m"))
@@ -95,6 +97,7 @@ func TestARunnerThatDrainsKeepsItsSessionsWhileTheNextBegins(t *testing.T) {
 // An instance of docker exec that the engine was just making for a runner when that was killed has no process, and
 // stays: nothing tells whose it is.
 func TestARunnerThatIsKilledWhileItStartsSessionsLeavesNothing(t *testing.T) {
+	t.Parallel()
 	eachExec(t, func(t *testing.T, exec string) {
 		w := world.New(t, world.Options{})
 		web := w.Run(t, "web", leftover.Served("--exec", exec))

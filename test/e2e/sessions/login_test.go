@@ -18,6 +18,7 @@ import (
 )
 
 func TestLogins(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	w.Run(t, "web", world.ContainerOptions{Spec: rig.ContainerSpec{User: "alice"}})

@@ -5,6 +5,7 @@ package sessions
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 )
 
 func TestARecordTellsTheLifeOfItsContainer(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Register(t, "web", world.ContainerOptions{Spec: rig.ContainerSpec{
@@ -71,6 +73,7 @@ func TestARecordTellsTheLifeOfItsContainer(t *testing.T) {
 }
 
 func TestSomebodyWhoIsRefusedReadsWhy(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{})
@@ -113,6 +116,7 @@ func expectRefusal(t *testing.T, w *world.World, container string, words ...stri
 }
 
 func TestClosingSessionsIsForThoseThatTheNewSettingRefuses(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	w.Run(t, "web", world.ContainerOptions{})
@@ -133,9 +137,10 @@ func TestClosingSessionsIsForThoseThatTheNewSettingRefuses(t *testing.T) {
 	}
 	w.Switchyard(t, "settings", "set", "--shell-access", "disabled", "--close-sessions")
 	live.Wait()
-	if got := sessions(t, w); len(got) != 0 {
-		t.Errorf("the live sessions are %+v", got)
-	}
+	rig.Eventually(t, world.Deadline, func() (bool, string) { // the client sees the end before it is entered
+		got := sessions(t, w)
+		return len(got) == 0, fmt.Sprintf("the live sessions are %+v", got)
+	})
 }
 
 func sessions(t *testing.T, w *world.World) (list []api.Session) {

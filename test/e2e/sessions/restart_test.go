@@ -16,6 +16,7 @@ import (
 )
 
 func TestEverythingComesBackAfterARestart(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--heartbeat", "1s"}})
@@ -50,6 +51,7 @@ func TestEverythingComesBackAfterARestart(t *testing.T) {
 
 // The wrong key, the right key of another container, and a runner that has gone: none of them is reached.
 func TestOnlyTheRightRunnerIsReached(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Register(t, "web", world.ContainerOptions{})
@@ -67,6 +69,7 @@ func TestOnlyTheRightRunnerIsReached(t *testing.T) {
 }
 
 func TestSecretsStayWhereTheyBelong(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{ControllerArgs: []string{"--log-level", "debug"}})
 	web := w.Run(t, "web", world.ContainerOptions{RunnerArgs: []string{"--log-level", "debug"}})
@@ -114,6 +117,7 @@ func TestSecretsStayWhereTheyBelong(t *testing.T) {
 }
 
 func TestShellHandsOpenSSHTheHostAuthority(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	w.Run(t, "web", world.ContainerOptions{})
@@ -131,8 +135,9 @@ func TestShellHandsOpenSSHTheHostAuthority(t *testing.T) {
 
 // Its sessions drain: what runs goes on until the time is over, and nothing new begins.
 func TestAControllerThatStopsLetsSessionsDrain(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
-	w := world.New(t, world.Options{ControllerArgs: []string{"--drain-timeout", "1m"}})
+	w := world.New(t, world.Options{ControllerArgs: []string{"--drain-timeout", "10m"}})
 	w.Run(t, "web", world.ContainerOptions{})
 	live := w.SSHCommand(t, "root@web", "echo inside; cat; exit 4")
 	in, out := world.Pipes(t, live)

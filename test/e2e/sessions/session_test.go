@@ -18,6 +18,7 @@ import (
 )
 
 func TestSessionsBehaveAsUnderSshd(t *testing.T) {
+	t.Parallel()
 	for name, spec := range map[string]rig.ContainerSpec{
 		"busybox":          {Image: rig.Busybox, Env: []string{"FROM_IMAGE=kept"}},
 		"debian":           {Image: rig.Debian, Env: []string{"FROM_IMAGE=kept"}},
@@ -26,6 +27,7 @@ func TestSessionsBehaveAsUnderSshd(t *testing.T) {
 		"host as a target": {},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			rig.NeedDocker(t)
 			w := world.New(t, world.Options{})
 			o := world.ContainerOptions{Spec: spec}

@@ -15,6 +15,7 @@ import (
 )
 
 func TestByDockerExecAloneSFTPIsTheImagesOrASentence(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	web := w.Run(t, "web", world.ContainerOptions{

@@ -70,6 +70,7 @@ func copyBack(t *testing.T, w *world.World, login, there, file, back string, fla
 }
 
 func TestFilesComeBackAsTheyWereFromAnyImage(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	for name, image := range map[string]struct {
 		spec  rig.ContainerSpec
@@ -87,6 +88,7 @@ func TestFilesComeBackAsTheyWereFromAnyImage(t *testing.T) {
 		"a home that is not there": {rig.ContainerSpec{}, "bob", "/tmp"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := world.New(t, world.Options{})
 			w.Run(t, "web", world.ContainerOptions{Spec: image.spec, RunnerArgs: []string{"--exec", "runc"}})
 			for how, transfer := range transfers {

@@ -15,6 +15,7 @@ import (
 
 // A unix socket serves the client and the runner as the port does.
 func TestEverythingWorksOverAUnixSocket(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	dir, err := os.MkdirTemp("", "swy-") // a socket's path has at most 107 bytes
 	if err != nil {

@@ -18,11 +18,13 @@ import (
 )
 
 func TestTerminals(t *testing.T) {
+	t.Parallel()
 	rig.NeedDocker(t)
 	w := world.New(t, world.Options{})
 	for name, image := range map[string]rig.Image{"busybox": rig.Busybox, "debian": rig.Debian} {
-		w.Run(t, name, world.ContainerOptions{Spec: rig.ContainerSpec{Image: image}})
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w.Run(t, name, world.ContainerOptions{Spec: rig.ContainerSpec{Image: image}})
 			t.Run("every byte both ways", func(t *testing.T) { checkEveryByte(t, w, name) })
 			t.Run("size", func(t *testing.T) { checkSize(t, w, name) })
 			t.Run("modes", func(t *testing.T) { checkModes(t, w, name) })

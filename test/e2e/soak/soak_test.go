@@ -90,6 +90,7 @@ type soakSession struct {
 }
 
 func TestSessionsThatEndInEveryWayLeaveNothing(t *testing.T) {
+	t.Parallel()
 	s := newSoak(t)
 	total := soakSessions
 	if testing.Short() {
