@@ -124,8 +124,13 @@ func (s *shim) flags() []string {
 }
 
 // confinedAlike refuses where this process is confined in another way than the engine: its processes inherit
-// that, and no runtime can take it off again.
+// that, and no runtime can take it off again. A runtime enters the user namespace of a container that has one of its
+// own, and no other: for an engine that is itself in one (rootless Docker) the processes would be in ours, and what
+// is root there would be the machine's.
 func (s *shim) confinedAlike() error {
+	if err := s.usersAlike(); err != nil {
+		return err
+	}
 	theirs, err := os.ReadFile(procFile(s.pid, "status"))
 	if err != nil {
 		return err
@@ -138,6 +143,22 @@ func (s *shim) confinedAlike() error {
 		if a, b := statusField(ours, name), statusField(theirs, name); a != b {
 			return fmt.Errorf("this runner is confined in another way than Docker (%s %q, Docker has %q)", name, a, b)
 		}
+	}
+	return nil
+}
+
+// usersAlike refuses an engine in another user namespace (user_namespaces(7)).
+func (s *shim) usersAlike() error {
+	theirs, err := os.Stat(procFile(s.pid, "ns/user"))
+	if err != nil {
+		return err
+	}
+	ours, err := os.Stat("/proc/self/ns/user")
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(ours, theirs) {
+		return errors.New("Docker runs in a user namespace that is not this runner's, as rootless Docker does")
 	}
 	return nil
 }
