@@ -17,8 +17,9 @@ import (
 // ContainerOptions declare a container and its runner.
 type ContainerOptions struct {
 	Spec         rig.ContainerSpec
-	RegisterArgs []string // added to "switchyard container register"
-	RunnerArgs   []string // added to "switchyardd runner"
+	Engine       *rig.Engine // nil: that of rig.NeedDocker
+	RegisterArgs []string    // added to "switchyard container register"
+	RunnerArgs   []string    // added to "switchyardd runner"
 	// Target "host" serves this machine instead of a container; Spec is then not used.
 	Target string
 }
@@ -32,6 +33,14 @@ type Container struct {
 	KeyFile        string
 	w              *World
 	o              ContainerOptions
+}
+
+func (o ContainerOptions) engine(tb testing.TB) *rig.Engine {
+	tb.Helper()
+	if o.Engine != nil {
+		return o.Engine
+	}
+	return rig.NeedDocker(tb)
 }
 
 // Run starts a container, registers it under name, starts its runner and waits until it runs.
@@ -48,7 +57,7 @@ func (w *World) Register(tb testing.TB, name string, o ContainerOptions) *Contai
 	c := &Container{Name: name, w: w, o: o, KeyFile: filepath.Join(tb.TempDir(), "key")}
 	args := []string{"container", "register", name, "--key-file", c.KeyFile}
 	if o.Target != "host" {
-		c.Container = rig.NeedDocker(tb).Run(tb, o.Spec)
+		c.Container = o.engine(tb).Run(tb, o.Spec)
 		args = append(args, "--docker-id", c.Container.ID)
 	}
 	c.ID = api.ContainerID(w.Switchyard(tb, append(args, o.RegisterArgs...)...))
@@ -77,7 +86,7 @@ func (w *World) RunnerCommand(tb testing.TB, c *Container) *exec.Cmd {
 	cmd := w.command(w.Bin.Daemon)
 	if c.Container != nil {
 		args = append(args, "--docker", c.Container.ID)
-		cmd.Env = append(cmd.Env, "DOCKER_HOST="+rig.NeedDocker(tb).Host())
+		cmd.Env = append(cmd.Env, "DOCKER_HOST="+c.o.engine(tb).Host())
 	} else {
 		args = append(args, "--target", "host")
 	}
