@@ -18,6 +18,7 @@ import (
 )
 
 func TestLoginsAreThoseOfTheContainer(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{User: "alice:staff"})
 		for login, want := range map[string]sshd.Account{
@@ -43,6 +44,7 @@ func TestLoginsAreThoseOfTheContainer(t *testing.T) {
 }
 
 func TestTheDefaultUserIsTheContainers(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		for user, want := range map[string]string{"": "0 0", "alice": "1000 100", "1001": "1001 100", "5:6": "5 6", "alice:staff": "1000 2000"} {
 			t.Run(user, func(t *testing.T) {
@@ -61,6 +63,7 @@ func TestTheDefaultUserIsTheContainers(t *testing.T) {
 }
 
 func TestAHostilePasswdHarmsNobody(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		// The engine too reads passwd when it starts a process, and waits for ever

@@ -47,6 +47,7 @@ func (w *world) serve(t *testing.T, address string) {
 }
 
 func TestDialReachesAServiceOfTheContainersLoopback(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{Hostname: "here"})
 		w.serve(t, "127.0.0.1:80")
@@ -63,6 +64,7 @@ func TestDialReachesAServiceOfTheContainersLoopback(t *testing.T) {
 }
 
 func TestDialSpeaksIPv6(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{Adjust: func(o *createOptions) {
 			o.HostConfig.Sysctls = map[string]string{"net.ipv6.conf.lo.disable_ipv6": "0"}
@@ -78,6 +80,7 @@ func TestDialSpeaksIPv6(t *testing.T) {
 }
 
 func TestDialResolvesByTheContainersFiles(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{Hostname: "here"})
 		w.serve(t, "0.0.0.0:82")
@@ -91,6 +94,7 @@ func TestDialResolvesByTheContainersFiles(t *testing.T) {
 }
 
 func TestDialTellsRefusedFromUnknown(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{Network: "none"})
 		for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
@@ -110,6 +114,7 @@ func TestDialTellsRefusedFromUnknown(t *testing.T) {
 }
 
 func TestDialAsksTheContainersNameServer(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		// A network of the user's own has the engine's name server at 127.0.0.11.
 		engine := rig.NeedDocker(t)
@@ -127,6 +132,7 @@ func TestDialAsksTheContainersNameServer(t *testing.T) {
 }
 
 func TestDialInAHostNetworkContainer(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		listener, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -156,6 +162,7 @@ func TestDialInAHostNetworkContainer(t *testing.T) {
 }
 
 func TestDialEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		ctx, cancel := context.WithCancel(t.Context())

@@ -30,8 +30,13 @@ func (w *world) nothingLeft(t *testing.T) {
 			t.Errorf("a process is left: %v", p)
 		}
 	}
-	// The engine tells of an instance's end a moment before it drops it from the
-	// container's list.
+	w.noInstanceLeft(t)
+}
+
+// noInstanceLeft waits: the engine tells of an instance's end a moment before it
+// drops it from the container's list.
+func (w *world) noInstanceLeft(t *testing.T) {
+	t.Helper()
 	rig.Eventually(t, timeout, func() (bool, string) {
 		execs := w.Execs(t)
 		return len(execs) == 0, fmt.Sprintf("exec instances are left: %q", execs)
@@ -53,6 +58,7 @@ func until(t *testing.T, out *bufio.Reader, want string) {
 }
 
 func TestEndLeavesNothingWhateverTheSessionDoes(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		for name, command := range map[string]sshd.Command{
 			"waiting for input":         line("echo ready; read x"),
@@ -99,6 +105,7 @@ func TestEndLeavesNothingWhateverTheSessionDoes(t *testing.T) {
 }
 
 func TestWhatWasDetachedOnPurposeSurvives(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		for name, command := range map[string]sshd.Command{
@@ -119,13 +126,12 @@ func TestWhatWasDetachedOnPurposeSurvives(t *testing.T) {
 				t.Errorf("sleep %s lives: %v, want %v", sleep, got, want)
 			}
 		}
-		if execs := w.Execs(t); len(execs) > 0 {
-			t.Errorf("exec instances are left: %q", execs)
-		}
+		w.noInstanceLeft(t)
 	})
 }
 
 func TestALeaderThatWasDetachedIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, line("trap '' HUP; echo ready; exec sleep 2000"))
@@ -141,6 +147,7 @@ func TestALeaderThatWasDetachedIsLeftAlone(t *testing.T) {
 }
 
 func TestASessionEndsWithItsContainer(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		pipe, terminal := w.start(t, line("sleep 1000")), w.start(t, onTerminal("sleep 1000"))
@@ -155,6 +162,7 @@ func TestASessionEndsWithItsContainer(t *testing.T) {
 }
 
 func TestAStartThatIsGivenUpLeavesNothing(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		root := w.account(t, "root")

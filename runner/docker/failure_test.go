@@ -39,6 +39,7 @@ func mustSay(t *testing.T, err error, words ...string) {
 }
 
 func TestNewSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	rig.NeedRoot(t)
 	engine := rig.NeedDocker(t)
 	_, err := New(t.Context(), Config{Client: engine.Client(), ContainerID: "no-such\ncontainer"})
@@ -83,6 +84,7 @@ func TestAnEngineElsewhereIsRefused(t *testing.T) {
 }
 
 func TestInfoIsOfTheWholeContainer(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	short, err := New(t.Context(), Config{Client: w.target.engine, ContainerID: w.ID[:12]})
 	if err != nil {
@@ -95,6 +97,7 @@ func TestInfoIsOfTheWholeContainer(t *testing.T) {
 }
 
 func TestAStartSaysWhyItFailed(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		root := w.account(t, "root")
@@ -129,6 +132,7 @@ func (e vanishing) ExecCreate(ctx context.Context, id string, o client.ExecCreat
 }
 
 func TestWhatTheEngineFindsOutLateIsNoOutput(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	late := w.withEngine(vanishing{w.target.engine})
 	root := w.account(t, "root")
@@ -140,6 +144,7 @@ func TestWhatTheEngineFindsOutLateIsNoOutput(t *testing.T) {
 }
 
 func TestAPausedContainerSaysSo(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		root := w.account(t, "root")
@@ -160,6 +165,7 @@ func TestAPausedContainerSaysSo(t *testing.T) {
 }
 
 func TestAnEndedContainerSaysSo(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		root := w.account(t, "root")
@@ -179,6 +185,7 @@ func TestAnEndedContainerSaysSo(t *testing.T) {
 }
 
 func TestAnEngineThatDoesNotAnswerIsNamed(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	away, err := client.New(client.WithHost("unix:///no/such/engine"))
 	if err != nil {
@@ -217,6 +224,7 @@ func (e lossy) ExecAttach(ctx context.Context, id string, o client.ExecAttachOpt
 }
 
 func TestALostConnectionLosesTheOutputButNotTheProcess(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	cut := w.withEngine(lossy{w.target.engine})
 	p, err := cut.Start(t.Context(), sshd.Command{Account: w.account(t, "root"), Line: "sleep 1000"})

@@ -19,6 +19,7 @@ import (
 )
 
 func TestFollowTellsHowTheContainerEnded(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		for name, test := range map[string]struct {
 			cmd  string
@@ -56,6 +57,7 @@ func TestFollowTellsHowTheContainerEnded(t *testing.T) {
 }
 
 func TestFollowEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -80,6 +82,7 @@ func (e *records) ContainerInspect(context.Context, string, client.ContainerInsp
 }
 
 func TestWithoutTheKernelsWordTheEnginesCounts(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		down := func() (*container.State, error) { return nil, errors.New("the engine is restarting") }

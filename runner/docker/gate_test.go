@@ -18,6 +18,7 @@ import (
 )
 
 func TestTheLoginsOwnShellIsTheGateWhereThereIsNoOther(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		w.Shell(t, "sed -i s,/bin/sh,/bin/ash, /etc/passwd; rm /bin/sh")
@@ -29,6 +30,7 @@ func TestTheLoginsOwnShellIsTheGateWhereThereIsNoOther(t *testing.T) {
 }
 
 func TestWithoutAGateItIsDoneAsWellAsCanBe(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		// A login shell that is no shell, in an image that has no other.
@@ -55,6 +57,7 @@ func TestWithoutAGateItIsDoneAsWellAsCanBe(t *testing.T) {
 }
 
 func TestAGateThatIsPassedEarlyHoldsNothingUp(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		// This shell sleeps a little and never stops itself.
@@ -75,6 +78,7 @@ func TestAGateThatIsPassedEarlyHoldsNothingUp(t *testing.T) {
 }
 
 func TestAGateThatStaysShutFailsTheStart(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		w.Shell(t, `printf '#!/bin/ash\nwhile :; do sleep 1000; done\n' > /bin/shut;`+

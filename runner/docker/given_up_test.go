@@ -16,6 +16,7 @@ import (
 // TestAStartThatIsGivenUpHoldsItsOwnFiles: such a start goes on after its caller has closed the files that it was to
 // give to the container, whose numbers may be anything by then. The race detector sees it.
 func TestAStartThatIsGivenUpHoldsItsOwnFiles(t *testing.T) {
+	t.Parallel()
 	w, _ := openWithHelper(t, ExecRunc, rig.ContainerSpec{})
 	a := w.account(t, "root")
 	for i := range 30 {

@@ -32,6 +32,7 @@ func (w *world) listen(t *testing.T, host string) (net.Listener, int) {
 }
 
 func TestListenListensOnTheContainersAddresses(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{Hostname: "here"})
 	for host, by := range map[string][]string{"localhost": {"127.0.0.1"}, "": {"127.0.0.1", "here"}, "0.0.0.0": {"here"}} {
 		l, port := w.listen(t, host)
@@ -61,6 +62,7 @@ func TestListenListensOnTheContainersAddresses(t *testing.T) {
 }
 
 func TestListenRefusesWhatTheContainerWould(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{Adjust: func(o *createOptions) {
 		o.HostConfig.Sysctls = map[string]string{"net.ipv4.ip_unprivileged_port_start": "1024"}
 	}})
@@ -84,6 +86,7 @@ func TestListenRefusesWhatTheContainerWould(t *testing.T) {
 }
 
 func TestDialFilteredConnectsToNothingElse(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{Hostname: "here", Adjust: func(o *createOptions) {
 		o.HostConfig.ExtraHosts = []string{"mixed:192.0.2.1", "mixed:127.0.0.1"}
 	}})
@@ -116,6 +119,7 @@ func TestDialFilteredConnectsToNothingElse(t *testing.T) {
 }
 
 func TestHostnameIsTheContainers(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{Hostname: "here"})
 	if got, err := w.target.Hostname(); got != "here" || err != nil {
 		t.Errorf("got %q, %v", got, err)

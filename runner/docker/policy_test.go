@@ -74,6 +74,7 @@ func (w *world) beginDetaching(t *testing.T, pty *sshd.Pty) sshd.Process {
 }
 
 func TestEachSessionHasACgroupThatGoesWithIt(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) { openPolicy(t, by, sessions.HangUp).expectCgroups(t) })
 }
 
@@ -101,6 +102,7 @@ func (w *world) expectCgroups(t *testing.T) {
 }
 
 func TestByThePolicyKillWhatWasDetachedGoesToo(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		for name, pty := range map[string]*sshd.Pty{"pipes": nil, "terminal": {}} {
 			t.Run(name, func(t *testing.T) {
@@ -122,6 +124,7 @@ func TestByThePolicyKillWhatWasDetachedGoesToo(t *testing.T) {
 const writes = "x=$(head -c 1000 /dev/zero | tr '\\0' x); echo ready; cat >/dev/null; i=0; while [ $i -lt 1000 ]; do echo $x; i=$((i+1)); done; echo >/tmp/done; exec sleep 15"
 
 func TestByThePolicyKeepACommandGoesOnWithoutItsSession(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := openPolicy(t, by, sessions.Keep)
 		p := w.start(t, line(writes))
@@ -139,6 +142,7 @@ func TestByThePolicyKeepACommandGoesOnWithoutItsSession(t *testing.T) {
 }
 
 func TestByThePolicyKeepATerminalStays(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := openPolicy(t, by, sessions.Keep)
 		p := w.start(t, onTerminal("trap 'echo >/tmp/hup' HUP; "+strings.Replace(writes, "cat >/dev/null; ", "while ! test -e /tmp/go; do sleep 0.05; done; ", 1)))
@@ -156,6 +160,7 @@ func TestByThePolicyKeepATerminalStays(t *testing.T) {
 }
 
 func TestDockersOwnCommandsWorkBesideSessions(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := openPolicy(t, by, sessions.HangUp)
 		p := w.start(t, line("echo ready; exec sleep 16"))
@@ -189,6 +194,7 @@ func TestDockersOwnCommandsWorkBesideSessions(t *testing.T) {
 }
 
 func TestAForkBombIsEnded(t *testing.T) {
+	t.Parallel()
 	// A shell that cannot fork exits, which makes room for another's child.
 	bombs := map[string]string{
 		"that handles SIGHUP": "trap : HUP; while :; do sh /tmp/bomb & sleep 0.05; done 2>/dev/null",
@@ -238,6 +244,7 @@ func (s stuck) start(ctx context.Context, _ job) (sshd.Process, error) {
 }
 
 func TestAStartInAContainerThatIsPausedMeanwhileSaysSo(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	other := w.withEngine(w.target.engine)
 	began := make(chan struct{})
@@ -261,6 +268,7 @@ func TestAStartInAContainerThatIsPausedMeanwhileSaysSo(t *testing.T) {
 
 // A runtime's process is our child, and its pipes are ours.
 func TestByTheRuntimeAClosedOutputBreaks(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecRunc, rig.ContainerSpec{})
 	p := w.start(t, line("exec yes"))
 	until(t, bufio.NewReader(p.Stdout()), "y")
@@ -274,6 +282,7 @@ func TestByTheRuntimeAClosedOutputBreaks(t *testing.T) {
 
 // A session that ends in a paused container leaves what dies when that goes on.
 func TestASessionThatEndsWhileItsContainerIsPausedLeavesNothing(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := openPolicy(t, by, sessions.HangUp)
 		p := w.start(t, line("echo ready; exec sleep 18"))

@@ -42,6 +42,7 @@ func saysOnce(hook *test.Hook, words string) bool {
 }
 
 func TestAutoIsTheRuntimeAndSaysSo(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	target, hook, err := openLogged(t, w.Container, "")
 	if err != nil || target.Exec() != ExecRunc || !saysOnce(hook, "started by runc") {
@@ -50,6 +51,7 @@ func TestAutoIsTheRuntimeAndSaysSo(t *testing.T) {
 }
 
 func TestAutoFallsBackToDockerAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	// The runtime has no such container.
 	log, hook := test.NewNullLogger()
@@ -71,6 +73,7 @@ func TestAutoFallsBackToDockerAndSaysWhy(t *testing.T) {
 }
 
 func TestByTheRuntimeAContainerEndsThoughASessionIsNotRead(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecRunc, rig.ContainerSpec{})
 	p := w.start(t, line("echo ready; yes"))
 	until(t, bufio.NewReader(p.Stdout()), "ready")
@@ -84,6 +87,7 @@ func TestByTheRuntimeAContainerEndsThoughASessionIsNotRead(t *testing.T) {
 }
 
 func TestByTheRuntimeOrphansOfTheHostsPIDNamespaceAreReaped(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecRunc, adjusted(func(_ *container.Config, h *container.HostConfig) { h.PidMode = "host" }))
 	p := w.start(t, line("setsid sh -c 'sh -c \"echo \\$\\$; exec sleep 0.2\" & exit' & wait"))
 	pid, err := bufio.NewReader(p.Stdout()).ReadString('\n')
@@ -98,6 +102,7 @@ func TestByTheRuntimeOrphansOfTheHostsPIDNamespaceAreReaped(t *testing.T) {
 }
 
 func TestByTheRuntimeAStartThatIsGivenUpLeavesNothing(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecRunc, rig.ContainerSpec{})
 	root := w.account(t, "root")
 	for range 5 {

@@ -22,6 +22,7 @@ import (
 )
 
 func TestExitCodesAreExact(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		for _, code := range []int{0, 1, 2, 126, 127, 128, 129, 137, 143, 255} {
@@ -33,6 +34,7 @@ func TestExitCodesAreExact(t *testing.T) {
 }
 
 func TestDeathBySignalIsNoExitCode(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		for _, name := range []string{"TERM", "KILL", "HUP", "INT", "SEGV", "USR1", "PIPE"} {
@@ -45,6 +47,7 @@ func TestDeathBySignalIsNoExitCode(t *testing.T) {
 }
 
 func TestWaitReturnsTheSameToEverybody(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, line("read x; exit 9"))
@@ -62,6 +65,7 @@ func TestWaitReturnsTheSameToEverybody(t *testing.T) {
 }
 
 func TestStreamsAreApartAndEndWithTheInput(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		got := w.run(t, line("cat; echo to stderr >&2"), "some\x00input\n")
@@ -72,6 +76,7 @@ func TestStreamsAreApartAndEndWithTheInput(t *testing.T) {
 }
 
 func TestPipesCarryEveryByte(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		all := everyByte(1 << 20)
@@ -92,6 +97,7 @@ func everyByte(size int) string {
 }
 
 func TestEnvironmentIsTheImagesTheLoginsAndTheClients(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{Env: []string{"IMAGE=its own", "LANG=image"}, Hostname: "here"})
 		command := line("env -0")
@@ -117,6 +123,7 @@ func TestEnvironmentIsTheImagesTheLoginsAndTheClients(t *testing.T) {
 }
 
 func TestProcessesRunAsTheirLogin(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		for name, spec := range map[string]rig.ContainerSpec{
 			"of root": {}, "of another": {User: "bob"}, "read-only": {ReadOnly: true},
@@ -153,6 +160,7 @@ func TestProcessesRunAsTheirLogin(t *testing.T) {
 func firstField(text string, i int) string { return strings.Fields(text)[i] }
 
 func TestACommandLineOfAnyBytesArrives(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		for _, command := range []string{
@@ -175,6 +183,7 @@ func TestACommandLineOfAnyBytesArrives(t *testing.T) {
 }
 
 func TestALoginShellIsTold(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		w.Shell(t, "echo 'echo profile was read' > /etc/profile")
@@ -188,6 +197,7 @@ func TestALoginShellIsTold(t *testing.T) {
 }
 
 func TestOutputOfAProcessThatHasExitedIsKept(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	for _, pty := range []*sshd.Pty{nil, {Modes: []sshd.TerminalMode{{Opcode: opOPOST, Value: 0}}}} {
 		command := line("yes 0123456789abcde | head -c 1048576")
@@ -207,6 +217,7 @@ func TestOutputOfAProcessThatHasExitedIsKept(t *testing.T) {
 
 // By the runtime, what a process leaves in its pipe stays there for as long as nobody reads it.
 func TestWhatFitsIntoAPipeOutlivesItsProcess(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecRunc, rig.ContainerSpec{})
 	p := w.start(t, line("yes 0123456789abcde | head -c 65536"))
 	if _, err := p.Wait(); err != nil {
@@ -218,6 +229,7 @@ func TestWhatFitsIntoAPipeOutlivesItsProcess(t *testing.T) {
 }
 
 func TestABackgroundProcessThatHoldsTheOutputDelaysItsEndALittle(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	got := w.run(t, line("sleep 1000 & echo started"), "")
 	if got.stdout != "started\n" || got.exit.Code != 0 {
@@ -227,6 +239,7 @@ func TestABackgroundProcessThatHoldsTheOutputDelaysItsEndALittle(t *testing.T) {
 
 // As with sshd, since no engine is there to close it.
 func TestByTheRuntimeABackgroundProcessHoldsTheOutputOpenUntilTheSessionEnds(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecRunc, rig.ContainerSpec{})
 	// A shell gives what it puts in the background /dev/null to read, unless told otherwise by another number.
 	p := w.start(t, line("exec 3<&0; { read x; echo later; exec sleep 1000; } <&3 3<&- & echo started"))
@@ -245,6 +258,7 @@ func TestByTheRuntimeABackgroundProcessHoldsTheOutputOpenUntilTheSessionEnds(t *
 }
 
 func TestOneStreamReachesItsReaderWhileTheOtherIsNotRead(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, line("head -c 200000 /dev/zero >&2; echo after"))
@@ -256,6 +270,7 @@ func TestOneStreamReachesItsReaderWhileTheOtherIsNotRead(t *testing.T) {
 }
 
 func TestWritingToAProcessThatHasEndedFails(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		for _, pty := range []*sshd.Pty{nil, {}} {
@@ -271,6 +286,7 @@ func TestWritingToAProcessThatHasEndedFails(t *testing.T) {
 }
 
 func TestSignalsReachTheProcess(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, line("trap 'echo caught; exit 4' USR1; echo ready; while :; do read x; done"))
@@ -291,6 +307,7 @@ func TestSignalsReachTheProcess(t *testing.T) {
 }
 
 func TestWithoutATerminalThereIsNothingToResizeOrBreak(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, line("read x"))
@@ -301,6 +318,7 @@ func TestWithoutATerminalThereIsNothingToResizeOrBreak(t *testing.T) {
 }
 
 func TestManyProcessesAtOnceAreNotMixedUp(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		root := w.account(t, "root")
@@ -329,6 +347,7 @@ func TestManyProcessesAtOnceAreNotMixedUp(t *testing.T) {
 }
 
 func TestNoDescriptorOfOursIsInside(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, line("ls /proc/self/fd | wc -l"))

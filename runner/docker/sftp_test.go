@@ -67,6 +67,7 @@ func confine(o *createOptions) {
 func hostPID(o *createOptions) { o.HostConfig.PidMode = "host" }
 
 func TestSFTPIsServedInAnyContainerAsTheLoginAndConfinedAsAllElse(t *testing.T) {
+	t.Parallel()
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			w, _ := openWithHelper(t, ExecRunc, place.spec)
@@ -181,6 +182,7 @@ func (w *world) helpers(t *testing.T) (found []rig.Process) {
 var tracing = rig.ContainerSpec{Adjust: func(o *createOptions) { o.HostConfig.CapAdd = []string{"SYS_PTRACE"} }}
 
 func TestRootInTheContainerCannotChangeTheHelpersProgram(t *testing.T) {
+	t.Parallel()
 	w, program := openWithHelper(t, ExecRunc, tracing)
 	w.expectUnchangeable(t, program)
 }
@@ -217,6 +219,7 @@ func contents(t *testing.T, p *helper.Program) string {
 }
 
 func TestByDockerExecTheImagesOwnServerIsUsed(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		by  Exec
 		why string
@@ -247,6 +250,7 @@ func (w *world) install(t *testing.T, path string, program []byte) {
 }
 
 func TestWithoutAnyServerOneSentenceSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		by     Exec
 		helper *helper.Program
@@ -268,6 +272,7 @@ func TestWithoutAnyServerOneSentenceSaysWhatToDo(t *testing.T) {
 }
 
 func TestSFTPOnATerminalIsRefused(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecRunc, rig.ContainerSpec{})
 	if _, err := w.target.SFTP(t.Context(), sshd.Command{Account: w.account(t, "root"), Pty: &sshd.Pty{}}); err == nil {
 		t.Error("it started")

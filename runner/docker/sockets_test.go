@@ -32,6 +32,7 @@ func socketsOf(t *testing.T, w *world, a sshd.Account) sshd.Sockets {
 }
 
 func TestSocketsWorkInAnyContainerAndAreTheLoginsAlone(t *testing.T) {
+	t.Parallel()
 	for name, place := range places {
 		t.Run(name, func(t *testing.T) {
 			w, _ := openWithHelper(t, ExecRunc, place.spec)
@@ -114,6 +115,7 @@ func expectEcho(t *testing.T, l net.Listener, dial func() (net.Conn, error)) {
 }
 
 func TestSFTPIsASessionAndTheHelperForSocketsIsNone(t *testing.T) {
+	t.Parallel()
 	place := places["another account"]
 	w, _ := openWithHelper(t, ExecRunc, place.spec)
 	a := w.account(t, place.login)
@@ -131,6 +133,7 @@ func TestSFTPIsASessionAndTheHelperForSocketsIsNone(t *testing.T) {
 }
 
 func TestByDockerExecSocketsNameTheWayOut(t *testing.T) {
+	t.Parallel()
 	w, _ := openWithHelper(t, ExecDocker, rig.ContainerSpec{})
 	if _, err := w.target.Sockets(w.account(t, "root")); err == nil || !strings.Contains(err.Error(), "--exec runc") {
 		t.Errorf("the error is %v", err)
@@ -139,6 +142,7 @@ func TestByDockerExecSocketsNameTheWayOut(t *testing.T) {
 
 // What root of the container kills or stops is its own loss.
 func TestAHelperThatIsKilledOrStoppedKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
 	for _, signal := range []string{"KILL", "STOP"} {
 		t.Run(signal, func(t *testing.T) {
 			w, _ := openWithHelper(t, ExecRunc, rig.ContainerSpec{})

@@ -30,6 +30,7 @@ func onTerminal(l string, modes ...sshd.TerminalMode) sshd.Command {
 }
 
 func TestATerminalIsSetUpBeforeTheFirstByteOfTheCommandRuns(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		got := w.run(t, onTerminal("stty -a; echo $TERM; tty", sshd.TerminalMode{Opcode: opECHO}, sshd.TerminalMode{Opcode: opVINTR, Value: 2}), "")
@@ -42,6 +43,7 @@ func TestATerminalIsSetUpBeforeTheFirstByteOfTheCommandRuns(t *testing.T) {
 }
 
 func TestATerminalCarriesEveryByteBothWays(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, onTerminal("stty raw -echo; echo ready; exec cat"))
@@ -59,6 +61,7 @@ func TestATerminalCarriesEveryByteBothWays(t *testing.T) {
 }
 
 func TestASingleKeyIsNotHeldBack(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, onTerminal("stty raw -echo; printf r; exec cat"))
@@ -77,6 +80,7 @@ func TestASingleKeyIsNotHeldBack(t *testing.T) {
 }
 
 func TestAResizeIsSeen(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, onTerminal("trap 'stty size; exit' WINCH; echo ready; while :; do read x; done"))
@@ -97,6 +101,7 @@ func TestAResizeIsSeen(t *testing.T) {
 }
 
 func TestASignalGoesToTheForeground(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, onTerminal("set -m; sh -c 'trap \"echo caught; exit 3\" INT; echo ready; while :; do read x; done'; echo code $?"))
@@ -123,6 +128,7 @@ func finishFrom(t *testing.T, out io.Reader) string {
 }
 
 func TestTheEndOfInputHangsNoTerminalUp(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, onTerminal("stty -echo; echo ready; read x; echo got $x"))
@@ -143,6 +149,7 @@ func TestTheEndOfInputHangsNoTerminalUp(t *testing.T) {
 }
 
 func TestStderrOfATerminalIsNone(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, onTerminal("echo out; echo err >&2"))
@@ -156,6 +163,7 @@ func TestStderrOfATerminalIsNone(t *testing.T) {
 }
 
 func TestAnInputThatIsNotReadStopsItsWriterAlone(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
 		p := w.start(t, onTerminal("stty raw -echo; trap 'exit 6' USR1; echo ready; while :; do sleep 0.01; done"))

@@ -49,6 +49,7 @@ func TestWhatNeedsAShellIsRefused(t *testing.T) {
 }
 
 func TestAnImageWithoutAShellRunsItsPrograms(t *testing.T) {
+	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{Image: rig.Scratch, Env: []string{"PATH=/bin:/"}})
 		account := w.account(t, "")
@@ -80,6 +81,7 @@ func TestAnImageWithoutAShellRunsItsPrograms(t *testing.T) {
 
 // TestWithoutAShellNothingEntersTheHome: the runtime would follow a home that has become a link (CVE-2024-21626).
 func TestWithoutAShellNothingEntersTheHome(t *testing.T) {
+	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{Image: rig.Scratch})
 	account := w.account(t, "")
 	account.Home = "/etc"

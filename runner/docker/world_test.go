@@ -21,7 +21,7 @@ import (
 )
 
 // timeout only bounds a failure.
-const timeout = 30 * time.Second
+const timeout = 2 * time.Minute
 
 // world is a container and the target that is made of it.
 type world struct {
@@ -34,7 +34,7 @@ type world struct {
 func eachWay(t *testing.T, test func(*testing.T, Exec)) {
 	t.Helper()
 	for _, by := range []Exec{ExecDocker, ExecRunc} {
-		t.Run(string(by), func(t *testing.T) { test(t, by) })
+		t.Run(string(by), func(t *testing.T) { t.Parallel(); test(t, by) })
 	}
 }
 
