@@ -115,6 +115,11 @@ func TestWhatUsersChooseIsQuotedInTheLog(t *testing.T) {
 	if strings.Contains(log, "\nlevel=error") || strings.ContainsRune(log, '\x1b') {
 		t.Errorf("the log holds it raw: %s", log)
 	}
+	for _, chosen := range []string{"level=error", "[31m", "level=fatal"} {
+		if !strings.Contains(log, chosen) {
+			t.Errorf("the log does not hold %q at all: %s", chosen, log)
+		}
+	}
 }
 
 // TestEveryRouteIsForWhomItIs calls every route as everybody.

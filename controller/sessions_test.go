@@ -342,14 +342,13 @@ func TestMetricsCountSessionsAndRefusals(t *testing.T) {
 	goesOn(t, "the session", conn, false)
 	w.turnedAway(503, api.CodeQueued, w.admin, "late")
 	eventually(t, "its bytes are counted", func() bool { l := w.live(w.admin); return len(l) == 1 && l[0].BytesIn == 4 })
-	a := w.call("GET", api.PathMetrics, w.admin, nil)
-	metricsHave(t, a, `switchyard_sessions_live 1`, `switchyard_sessions_total 1`, `switchyard_sessions_refused_total{code="container-queued"} 1`,
+	w.metricsHave(`switchyard_sessions_live 1`, `switchyard_sessions_total 1`, `switchyard_sessions_refused_total{code="container-queued"} 1`,
 		`switchyard_session_bytes_total{direction="in"} 4`, `switchyard_handshake_seconds_count 1`,
 		`switchyard_api_requests_total{method="POST",route="/v1/containers/{ref}/ssh",status="101"} 1`,
 		`switchyard_api_requests_total{method="POST",route="/v1/containers/{ref}/ssh",status="503"} 1`, `switchyard_build_info{`)
 	conn.Close()
 	eventually(t, "the session has ended", func() bool { return len(w.live(w.admin)) == 0 })
-	metricsHave(t, w.call("GET", api.PathMetrics, w.admin, nil), `switchyard_sessions_live 0`, `switchyard_session_bytes_total{direction="in"} 4`)
+	w.metricsHave(`switchyard_sessions_live 0`, `switchyard_session_bytes_total{direction="in"} 4`)
 	w.refused(http.StatusForbidden, api.CodeForbidden, "GET", api.PathMetrics, w.user("plain"), nil)
 	w.refused(http.StatusUnauthorized, api.CodeTokenMissing, "GET", api.PathMetrics, "", nil)
 }

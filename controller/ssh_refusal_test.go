@@ -4,7 +4,6 @@
 package controller_test
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -217,12 +216,7 @@ func TestEndedContainerSaysWhenAndHow(t *testing.T) {
 func TestUnreachableRunnerIsNamedByItsNodeAndItsAddressOnlyLogged(t *testing.T) {
 	w := newWorld(t, nil)
 	c := w.register("default", "web")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
+	address := closedPort(t)
 	w.report(c, address)
 	p, _ := w.turnedAway(502, api.CodeRunner, w.admin, "web")
 	if p.Node != "node-1" || !strings.Contains(p.Detail, `"node-1"`) || !strings.Contains(p.Detail, "refused the connection") {

@@ -5,6 +5,7 @@ package controller_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"switchyard/api"
 	"switchyard/controller"
 	"switchyard/proof"
+	"switchyard/test/ports"
 )
 
 // reportFrom reports a runner at this address, on a node of its own.
@@ -34,12 +36,7 @@ func (w *world) runnerAddress(c api.CreatedContainer) string {
 // closedPort is an address at which nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", ports.Refusing(t))
 }
 
 func TestSecondRunnerIsRefusedWhileTheFirstOneServes(t *testing.T) {

@@ -29,7 +29,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen. It is not what is tested.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // world is a controller on a real database and a real TLS listener, with users to act as.
 type world struct {
@@ -348,14 +348,19 @@ func (w *world) dial() *tls.Conn {
 	return conn
 }
 
-func metricsHave(t *testing.T, a answer, want ...string) {
-	t.Helper()
-	for _, line := range want {
-		if !strings.Contains("\n"+string(a.body), "\n"+line) {
-			t.Errorf("the metrics lack %s", line)
+// metricsHave waits until the metrics have these lines: a request is counted when it has been answered.
+func (w *world) metricsHave(want ...string) {
+	w.t.Helper()
+	var a answer
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("%d %s", a.status, a.body)
 		}
-	}
-	if t.Failed() {
-		t.Logf("%d %s", a.status, a.body)
+	}()
+	for _, line := range want {
+		eventually(w.t, "the metrics have "+line, func() bool {
+			a = w.call("GET", api.PathMetrics, w.admin, nil)
+			return strings.Contains("\n"+string(a.body), "\n"+line)
+		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -25,6 +26,7 @@ import (
 	"switchyard/controller/ca"
 	"switchyard/controller/daemon"
 	"switchyard/controller/datadir"
+	"switchyard/proof"
 	"switchyard/test/leaks"
 )
 
@@ -165,12 +167,116 @@ func TestProcessStopsWhenItsContextIsDone(t *testing.T) {
 	}
 }
 
-func TestSecondSignalDoesNotWait(t *testing.T) {
+// A session that is being opened holds the stop up, which its runner does for as long as it is silent.
+func TestFirstSignalWaitsForSessionsAndASecondDoesNot(t *testing.T) {
 	p := start(t, t.Context(), func(o *daemon.Options) { o.DrainTimeout = time.Hour })
+	dialled, answered := p.holdSession()
+	<-dialled
 	p.signals <- syscall.SIGTERM
+	eventually(t, func() bool { return strings.Contains(p.log.String(), "no session is opened any more") })
+	select {
+	case err := <-p.ended:
+		t.Fatalf("it ended under a session: %v\n%s", err, p.log)
+	default:
+	}
 	p.signals <- syscall.SIGINT
 	if err := <-p.ended; err != nil {
 		t.Errorf("it ended with %v", err)
+	}
+	if log := p.log.String(); !strings.Contains(log, "stopping at once") {
+		t.Errorf("it did not end by the second signal: %s", log)
+	}
+	if answer := <-answered; strings.Contains(answer, " 502 ") {
+		t.Errorf("the runner was waited for all the same: %q", answer)
+	}
+}
+
+// holdSession asks for a session in a container whose runner takes connections and is silent until they end. It tells
+// when the runner has been dialled, and how the request was answered, if it was.
+func (p *process) holdSession() (dialled <-chan struct{}, answered <-chan string) {
+	p.t.Helper()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { silent.Close() })
+	token := p.admin()
+	var c api.CreatedContainer
+	p.call(api.PathContainers, api.CreateContainer{Name: "web", Project: datadir.FirstProject}, "Bearer "+token, &c)
+	report := api.ReportRunner{Address: silent.Addr().String(), HostKey: hostKey, Node: "node-1", Exec: "docker"}
+	p.call(api.PathContainerRunner(c.ID), report, p.signature(c, api.PathContainerRunner(c.ID), report), &api.RunnerReported{})
+	came, over := make(chan struct{}), make(chan string, 1)
+	go func() {
+		conn, err := silent.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		close(came)
+		io.Copy(io.Discard, conn)
+	}()
+	go func() {
+		conn, err := tls.Dial("tcp", p.addr, &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			over <- err.Error()
+			return
+		}
+		defer conn.Close()
+		io.WriteString(conn, "POST "+api.PathContainerSSH("web")+" HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ssh\r\n"+
+			"Authorization: Bearer "+token+"\r\n\r\n")
+		answer, _ := io.ReadAll(conn)
+		over <- string(answer)
+	}()
+	return came, over
+}
+
+const hostKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9mQ2mBvHkV5Qw1r0OqKkYwJ2f1Yy0m8o1b1i2s3n4z"
+
+// admin is the first admin's token.
+func (p *process) admin() string {
+	p.t.Helper()
+	token, err := os.ReadFile(filepath.Join(p.o.DataDir, datadir.AdminTokenFile))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(token))
+}
+
+// signature is a runner's.
+func (p *process) signature(c api.CreatedContainer, path string, body any) string {
+	p.t.Helper()
+	key, err := proof.ParseContainerKey(c.ContainerKey)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return key.Sign(string(c.ID), http.MethodPost, path, time.Now(), b)
+}
+
+// call posts to the API, which has to work, and reads the answer.
+func (p *process) call(path string, body any, authorization string, answer any) {
+	p.t.Helper()
+	b, err := json.Marshal(body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, "https://"+p.addr+path, bytes.NewReader(b))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", authorization)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil || resp.StatusCode >= 300 {
+		p.t.Fatalf("%s: %d, %v", path, resp.StatusCode, err)
 	}
 }
 
@@ -230,7 +336,7 @@ func TestGivenCertificateIsServedAndReadAgainAtSIGHUP(t *testing.T) {
 
 func eventually(t *testing.T, condition func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

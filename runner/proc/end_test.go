@@ -69,7 +69,7 @@ func TestEndChasesAProcessThatStartsAnotherOnHangup(t *testing.T) {
 	s := start(t, "trap 'sleep 1000 & echo $!; exit' HUP; echo ready; while :; do read x; done")
 	s.expect("ready")
 	// A signal that comes between fork and exec is the shell's, and lost: then the grace passes.
-	s.end(limit)
+	s.end(10 * time.Second)
 	if pid := s.pidLine(); alive(pid) {
 		t.Errorf("process %d, started on SIGHUP, is left", pid)
 	}
