@@ -22,7 +22,6 @@ type privateEngine struct {
 	host  string
 	cmd   *exec.Cmd
 	stdin io.Closer
-	dir   string // holds the child's program
 }
 
 // startPrivate starts one, with flags for cmd/engine, and returns its address.
@@ -37,9 +36,9 @@ func startPrivate(flags ...string) (host string, engine *privateEngine, err erro
 	if err != nil {
 		return "", nil, err
 	}
+	defer os.RemoveAll(dir) // a program that runs needs its file no more
 	engine, err = buildAndServe(dir, flags)
 	if err != nil {
-		os.RemoveAll(dir)
 		return "", nil, err
 	}
 	return engine.host, engine, nil
@@ -70,15 +69,13 @@ func buildAndServe(dir string, flags []string) (*privateEngine, error) {
 		stdin.Close()
 		return nil, fmt.Errorf("%v: %s", cmd.Wait(), stderr.String())
 	}
-	return &privateEngine{host: host, cmd: cmd, stdin: stdin, dir: dir}, nil
+	return &privateEngine{host: host, cmd: cmd, stdin: stdin}, nil
 }
 
 // stop returns when the engine has ended and nothing of it is left.
 func (p *privateEngine) stop() error {
 	p.stdin.Close()
-	err := p.cmd.Wait()
-	os.RemoveAll(p.dir)
-	if err != nil {
+	if err := p.cmd.Wait(); err != nil {
 		return fmt.Errorf("stopping the private Docker engine: %w", err)
 	}
 	return nil
