@@ -18,6 +18,10 @@
 // one for many. A private engine's containers cannot reach the internet and
 // their addresses cannot be reached from outside: see package dockerd.
 //
+// NeedRemappedDocker starts another engine, which gives containers user
+// namespaces; RunWithAllCapabilities runs a test for which the machine's root has
+// too few rights.
+//
 // What a test needs and the machine lacks skips the test with the reason, but
 // fails it where CI=true promises that everything is there.
 //

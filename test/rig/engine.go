@@ -27,8 +27,8 @@ const (
 	RunLabel = "switchyard.test.run"
 )
 
-// Engine is a Docker Engine that answers. Its
-// methods may be called concurrently.
+// Engine is a Docker Engine that answers. Its methods may be called
+// concurrently.
 type Engine struct {
 	host   string
 	client *client.Client
