@@ -44,6 +44,15 @@ func But(t *testing.T, web *world.Container, stay int) {
 	})
 }
 
+// NoProcess waits until no process of any session is in the container. What only a runner clears up may be there.
+func NoProcess(t *testing.T, web *world.Container) {
+	t.Helper()
+	rig.Eventually(t, world.Deadline, func() (bool, string) {
+		left, execs := web.Processes(t), web.Execs(t)
+		return len(left) == Processes && len(execs) == 0, fmt.Sprintf("%s: processes %v, exec instances %v", web.Name, left, execs)
+	})
+}
+
 // Groups are the cgroups of the container's sessions.
 func Groups(web *world.Container) (dirs []string) {
 	for _, dir := range cgrouptest.Groups(web.Container.ID) {
