@@ -158,7 +158,7 @@ func (s *shim) usersAlike() error {
 		return err
 	}
 	if !os.SameFile(ours, theirs) {
-		return errors.New("Docker runs in a user namespace that is not this runner's, as rootless Docker does")
+		return errors.New("this runner is in another user namespace than Docker, as with rootless Docker")
 	}
 	return nil
 }
