@@ -52,7 +52,7 @@ func tcpPair(t *testing.T) (a, b net.Conn) {
 	}
 	t.Cleanup(func() { a.Close(); b.Close() })
 	for _, c := range []net.Conn{a, b} {
-		c.SetDeadline(time.Now().Add(30 * time.Second)) // a test that hangs must fail
+		c.SetDeadline(time.Now().Add(2 * time.Minute)) // a test that hangs must fail
 	}
 	return a, b
 }

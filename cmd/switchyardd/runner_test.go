@@ -30,7 +30,7 @@ import (
 )
 
 // limit bounds everything that a test waits for.
-const limit = 30 * time.Second
+const limit = 2 * time.Minute
 
 const (
 	asMain = "SWITCHYARDD_TEST_AS_MAIN"
