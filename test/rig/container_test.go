@@ -124,7 +124,7 @@ func TestProcessesOfAContainerAreSeenFromTheMachine(t *testing.T) {
 		t.Fatalf("processes: %v, want the main one", processes)
 	}
 	c.Stop(t)
-	Eventually(t, 10*time.Second, func() (bool, string) {
+	Eventually(t, time.Minute, func() (bool, string) {
 		left := Processes(func(p Process) bool { return p.PID == processes[0].PID && p.Name == "sleep" })
 		return len(left) == 0, processes[0].String()
 	})

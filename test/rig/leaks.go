@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"switchyard/test/leaks"
 )
 
 // leakGrace is how long what is ending may take to end after the last test. It
 // is a variable for the tests of this package.
-var leakGrace = 10 * time.Second
+var leakGrace = 30 * time.Second
 
 // VerifyNoLeaks runs a package's tests, stops the engines that they started, and
 // checks that no goroutine, file descriptor or child process is left. It returns
@@ -52,17 +54,17 @@ func warmUp() {
 
 // findLeaks describes what is left once all had its time to end, or is "".
 func findLeaks(before map[int]string, options []goleak.Option) string {
-	var leaks []string
+	var found []string
 	if state, ok := poll(leakGrace, func() (bool, string) { return none("file descriptors", newFDs(before)) }); !ok {
-		leaks = append(leaks, state)
+		found = append(found, state)
 	}
 	if state, ok := poll(leakGrace, func() (bool, string) { return none("child processes", describe(Children())) }); !ok {
-		leaks = append(leaks, state)
+		found = append(found, state)
 	}
-	if err := goleak.Find(options...); err != nil {
-		leaks = append(leaks, err.Error())
+	if err := leaks.Find(leakGrace, options...); err != nil {
+		found = append(found, err.Error())
 	}
-	return strings.Join(leaks, "\n")
+	return strings.Join(found, "\n")
 }
 
 func none(what string, found []string) (bool, string) {

@@ -87,13 +87,13 @@ func TestOpenDescriptorCountsAsLeakUntilClosed(t *testing.T) {
 		t.Errorf("with a socket open: %q", leaks)
 	}
 	listener.Close()
-	Eventually(t, 10*time.Second, func() (bool, string) { return none("descriptors", newFDs(before)) })
+	Eventually(t, time.Minute, func() (bool, string) { return none("descriptors", newFDs(before)) })
 }
 
 func TestPipesThatTheRuntimeKeepsForSpliceAreNoLeak(t *testing.T) {
 	before := OpenFDs()
 	// The pool may drop what it is given: with -race it does so at random.
-	Eventually(t, 10*time.Second, func() (bool, string) {
+	Eventually(t, time.Minute, func() (bool, string) {
 		spliceOnce(t)
 		pipes := 0
 		for fd, target := range OpenFDs() {

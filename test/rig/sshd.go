@@ -133,7 +133,7 @@ func (s *SSHServer) start(program string, options SshdOptions) error {
 		if ok {
 			return nil
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 	}
 	s.stop()
 	return fmt.Errorf("starting sshd: it does not listen on port %d; it says: %s", port, s.Log())

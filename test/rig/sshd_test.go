@@ -38,7 +38,7 @@ func TestSshdLetsInWithItsKeyAndEndsWithItsConnections(t *testing.T) {
 	if err := connection.Wait(); err == nil {
 		t.Error("the connection ended well, though its server was stopped")
 	}
-	Eventually(t, 10*time.Second, func() (bool, string) {
+	Eventually(t, time.Minute, func() (bool, string) {
 		left := Processes(func(p Process) bool { return strings.Contains(strings.Join(p.Args, " "), server.dir) })
 		return len(left) == 0, "processes of the server are left"
 	})
