@@ -27,7 +27,7 @@ import (
 )
 
 // Limit bounds whatever a test waits for. It only bounds a failure.
-const Limit = 30 * time.Second
+const Limit = 2 * time.Minute
 
 // Container is a cgroup with a main process in it.
 type Container struct {
