@@ -149,15 +149,10 @@ func TestAPausedContainerSaysSo(t *testing.T) {
 		w := open(t, by, rig.ContainerSpec{})
 		root := w.account(t, "root")
 		ctx := t.Context()
-		cli := rig.NeedDocker(t).Client()
-		if _, err := cli.ContainerPause(ctx, w.ID, client.ContainerPauseOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		w.Pause(t)
 		_, err := w.target.Start(ctx, sshd.Command{Account: root, Line: "true"})
 		mustSay(t, err, "is paused: docker unpause")
-		if _, err := cli.ContainerUnpause(ctx, w.ID, client.ContainerUnpauseOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		w.Unpause(t)
 		if got := w.run(t, line("exit 2"), "").exit.Code; got != 2 {
 			t.Errorf("afterwards: exit code %d", got)
 		}

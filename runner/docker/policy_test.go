@@ -170,12 +170,8 @@ func TestDockersOwnCommandsWorkBesideSessions(t *testing.T) {
 		if err != nil || !strings.Contains(fmt.Sprint(top.Processes), "sleep 16") {
 			t.Errorf("top: %v, %v", top.Processes, err)
 		}
-		if _, err := cli.ContainerPause(ctx, w.ID, client.ContainerPauseOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := cli.ContainerUnpause(ctx, w.ID, client.ContainerUnpauseOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		w.Pause(t)
+		w.Unpause(t)
 		limit := int64(77)
 		if _, err := cli.ContainerUpdate(ctx, w.ID, client.ContainerUpdateOptions{Resources: &container.Resources{PidsLimit: &limit}}); err != nil {
 			t.Error(err)
@@ -256,14 +252,9 @@ func TestAStartInAContainerThatIsPausedMeanwhileSaysSo(t *testing.T) {
 		failed <- err
 	}()
 	<-began
-	cli := rig.NeedDocker(t).Client()
-	if _, err := cli.ContainerPause(t.Context(), w.ID, client.ContainerPauseOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	w.Pause(t)
 	mustSay(t, <-failed, fmt.Sprintf("is paused: docker unpause %s", w.target.info.Name))
-	if _, err := cli.ContainerUnpause(t.Context(), w.ID, client.ContainerUnpauseOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	w.Unpause(t)
 }
 
 // A runtime's process is our child, and its pipes are ours.
@@ -287,14 +278,9 @@ func TestASessionThatEndsWhileItsContainerIsPausedLeavesNothing(t *testing.T) {
 		w := openPolicy(t, by, sessions.HangUp)
 		p := w.start(t, line("echo ready; exec sleep 18"))
 		until(t, bufio.NewReader(p.Stdout()), "ready")
-		cli := rig.NeedDocker(t).Client()
-		if _, err := cli.ContainerPause(t.Context(), w.ID, client.ContainerPauseOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		w.Pause(t)
 		p.End()
-		if _, err := cli.ContainerUnpause(t.Context(), w.ID, client.ContainerUnpauseOptions{}); err != nil {
-			t.Fatal(err)
-		}
+		w.Unpause(t)
 		rig.Eventually(t, timeout, func() (bool, string) {
 			c, groups := w.target.Sessions(), cgrouptest.Groups(w.ID)
 			left := w.Processes(t)

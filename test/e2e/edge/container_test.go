@@ -32,22 +32,6 @@ func (e edge) engine(t *testing.T, request func(ctx context.Context, c *client.C
 	}
 }
 
-func (e edge) pause(t *testing.T) {
-	t.Helper()
-	e.engine(t, func(ctx context.Context, c *client.Client, id string) error {
-		_, err := c.ContainerPause(ctx, id, client.ContainerPauseOptions{})
-		return err
-	})
-}
-
-func (e edge) unpause(t *testing.T) {
-	t.Helper()
-	e.engine(t, func(ctx context.Context, c *client.Client, id string) error {
-		_, err := c.ContainerUnpause(ctx, id, client.ContainerUnpauseOptions{})
-		return err
-	})
-}
-
 func TestAContainerMayPauseInASession(t *testing.T) {
 	t.Parallel()
 	eachWay(t, leftover.Served(),
@@ -62,7 +46,7 @@ func TestAContainerMayPauseInASession(t *testing.T) {
 
 // It is answered, or it waits, as the way has it. In either case it goes.
 func cameWhilePaused(t *testing.T, e edge) {
-	e.pause(t)
+	e.box.Pause(t)
 	for range 3 {
 		x := e.dial(t)
 		ch := x.open(t)
@@ -71,7 +55,7 @@ func cameWhilePaused(t *testing.T, e edge) {
 		x.connect.Process.Kill()
 		x.end()
 	}
-	e.unpause(t)
+	e.box.Unpause(t)
 	leftover.None(t, e.box)
 }
 
@@ -82,9 +66,9 @@ func stoppedWhilePaused(t *testing.T, e edge) {
 	if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
 		t.Fatal(err)
 	}
-	e.pause(t)
+	e.box.Pause(t)
 	e.box.Runner.Stop(t)
-	e.unpause(t)
+	e.box.Unpause(t)
 	leftover.NoProcess(t, e.box)
 	e.box.StartRunner(t)
 	leftover.None(t, e.box)
@@ -110,10 +94,10 @@ func pausedAndUnpaused(t *testing.T, e edge) {
 	if _, err := io.ReadFull(out, first); err != nil {
 		t.Fatal(err)
 	}
-	e.pause(t)
+	e.box.Pause(t)
 	io.WriteString(in, "typed meanwhile\n")
 	in.Close()
-	e.unpause(t)
+	e.box.Unpause(t)
 	rest, err := io.ReadAll(out)
 	var want strings.Builder
 	for i := range lines {
@@ -135,10 +119,10 @@ func leftWhilePaused(t *testing.T, e edge) {
 	if _, err := io.ReadFull(out, make([]byte, 6)); err != nil {
 		t.Fatal(err)
 	}
-	e.pause(t)
+	e.box.Pause(t)
 	c.Process.Kill()
 	c.Wait()
-	e.unpause(t)
+	e.box.Unpause(t)
 	leftover.None(t, e.box)
 }
 
