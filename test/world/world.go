@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchyard/test/ports"
 	"switchyard/test/rig"
 )
 
@@ -44,7 +45,7 @@ func New(tb testing.TB, o Options) *World {
 		o.Host = "127.0.0.1"
 	}
 	w := &World{Dir: tb.TempDir(), Bin: Build(tb), options: o}
-	w.URL = "https://" + net.JoinHostPort(o.Host, strconv.Itoa(rig.Port(tb, o.Host)))
+	w.URL = "https://" + net.JoinHostPort(o.Host, strconv.Itoa(ports.Free(tb)))
 	w.StartController(tb)
 	w.Switchyard(tb, "login", w.URL, "--token-file", filepath.Join(w.DataDir(), "admin.token"))
 	w.writeSSHConfig(tb)

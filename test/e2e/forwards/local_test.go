@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchyard/test/ports"
 	"switchyard/test/rig"
 	"switchyard/test/world"
 )
@@ -61,7 +62,7 @@ func TestForwardsLandInsideTheContainer(t *testing.T) {
 		}
 	})
 	t.Run("-L", func(t *testing.T) {
-		port := rig.Port(t, "127.0.0.1")
+		port := ports.Free(t)
 		c := w.SSHCommand(t, "-N", "-o", "ExitOnForwardFailure=yes", "-L", fmt.Sprintf("127.0.0.1:%d:localhost:80", port), "root@web")
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
