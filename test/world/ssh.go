@@ -16,7 +16,7 @@ import (
 )
 
 // commandTime bounds a command of a test. It only bounds a failure.
-const commandTime = Deadline
+const commandTime = 3 * Deadline
 
 // Result is what a finished command left. Code is -1 when a signal ended it.
 type Result struct {
