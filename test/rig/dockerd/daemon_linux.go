@@ -62,6 +62,9 @@ func (d *Daemon) Host() string { return "unix://" + d.dir.socket() }
 // Dir is the directory that holds everything of the engine.
 func (d *Daemon) Dir() string { return d.dir.path }
 
+// PID is dockerd's.
+func (d *Daemon) PID() int { return d.process.Pid }
+
 // Exited is closed when dockerd has ended, on its own or through Stop.
 func (d *Daemon) Exited() <-chan struct{} { return d.exited }
 

@@ -83,11 +83,25 @@ func start(options dockerd.Options, signals <-chan os.Signal) (*dockerd.Daemon, 
 }
 
 func serve(options dockerd.Options, signals <-chan os.Signal) (int, error) {
+	if err := adopt(); err != nil {
+		return exitNoEngine, err
+	}
 	daemon, err := start(options, signals)
 	if err != nil {
 		return exitNoEngine, err
 	}
 	fmt.Println(daemon.Host())
+	await(daemon, signals)
+	err = daemon.Stop()
+	reap(daemon.PID())
+	return 0, err
+}
+
+// await waits for the end of standard input, a signal, or the engine's own end.
+func await(daemon *dockerd.Daemon, signals <-chan os.Signal) {
+	deaths := make(chan os.Signal, 1)
+	signal.Notify(deaths, syscall.SIGCHLD)
+	defer signal.Stop(deaths)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -97,10 +111,16 @@ func serve(options dockerd.Options, signals <-chan os.Signal) (int, error) {
 			}
 		}
 	}()
-	select {
-	case <-ended:
-	case <-signals:
-	case <-daemon.Exited():
+	for {
+		select {
+		case <-deaths:
+			reap(daemon.PID())
+		case <-ended:
+			return
+		case <-signals:
+			return
+		case <-daemon.Exited():
+			return
+		}
 	}
-	return 0, daemon.Stop()
 }
