@@ -84,7 +84,13 @@ func NeedDocker(tb testing.TB) *Engine {
 // gives containers user namespaces (dockerd --userns-remap).
 func NeedRemappedDocker(tb testing.TB) *Engine {
 	tb.Helper()
-	return remapped.get(tb, func() (string, *privateEngine, error) { return startPrivate("-remap") })
+	return remapped.get(tb, func() (string, *privateEngine, error) {
+		host, started, err := startPrivate("-remap")
+		if err != nil {
+			err = fmt.Errorf("one that remaps users: %w", err)
+		}
+		return host, started, err
+	})
 }
 
 // get returns the engine, which the first to ask finds or starts.
