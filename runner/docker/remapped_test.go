@@ -57,7 +57,7 @@ func TestWithRemappedUsersTheRuntimesProcessesAreConfinedAsDockersAre(t *testing
 	})
 }
 
-// What such an engine runs without remapping may be privileged and share what is the machine's.
+// What such an engine exempts may share what is the machine's.
 func TestAContainerThatIsExemptFromRemappingIsConfinedAsDockersAre(t *testing.T) {
 	t.Parallel()
 	inParallel(t, map[string]func(*container.HostConfig){
