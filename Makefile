@@ -40,7 +40,7 @@ check: ## gofmt, vet, staticcheck, who imports whom, and the client for every pl
 test: ## everything: check, then all tests with -race on a real Docker Engine and OpenSSH
 	@scripts/prereqs test
 	@$(MAKE) --no-print-directory check
-	@scripts/with-engine scripts/go-test -race $(PKG)
+	@scripts/with-engine scripts/go-test -race -vet=off $(PKG) # check has vetted
 
 .PHONY: unit
 unit: ## the tests that need no Docker, with -race
