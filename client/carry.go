@@ -17,8 +17,8 @@ import (
 const (
 	// upBuffer is the capacity of a Linux pipe, which ssh fills when it uploads.
 	upBuffer = 64 << 10
-	// downBuffer is above the 16 KiB of a TLS record, of which a read returns at most one.
-	downBuffer = 32 << 10
+	// downBuffer takes the TLS records that have come together.
+	downBuffer = 64 << 10
 )
 
 // Carry moves bytes from in to conn and from conn to out, each direction to its own end. The end of in

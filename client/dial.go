@@ -62,7 +62,7 @@ func (c *Controller) proxy() (*url.URL, error) {
 
 // startTLS performs the handshake on conn, and closes conn when it fails.
 func startTLS(ctx context.Context, conn net.Conn, cfg *tls.Config) (*tls.Conn, error) {
-	t := tls.Client(conn, cfg)
+	t := tls.Client(upgrade.NewBatch(conn), cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("starting TLS: %w", err)

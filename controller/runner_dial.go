@@ -85,7 +85,7 @@ func (c *Controller) secure(ctx context.Context, plain net.Conn) (*tls.Conn, pro
 	if err := upgrade.KeepAlive(plain, c.cfg.Probes); err != nil {
 		return nil, proof.Exporter{}, &runnerFailure{"could not be reached", fmt.Errorf("setting keepalive: %v", err)}
 	}
-	conn := tls.Client(plain, &tls.Config{
+	conn := tls.Client(upgrade.NewBatch(plain), &tls.Config{
 		MinVersion: tls.VersionTLS13, // below it an exporter is not bound to one session
 		NextProtos: []string{"http/1.1"},
 		// The certificate is made by the runner at its start and says nothing. What authenticates the two

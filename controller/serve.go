@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"switchyard/upgrade"
 )
 
 const (
@@ -81,7 +83,18 @@ func (c *Controller) serve(l net.Listener) error {
 		l.Close()
 		return errors.New("serving TLS: there is no certificate")
 	}
-	return c.server.ServeTLS(l, "", "")
+	return c.server.ServeTLS(batchListener{l}, "", "")
+}
+
+// batchListener's connections are for the TLS of sessions, which carry much.
+type batchListener struct{ net.Listener }
+
+func (l batchListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return upgrade.NewBatch(conn), nil
 }
 
 // Shutdown stops the controller. At once it is not ready any more and opens no session; the API goes on

@@ -68,7 +68,7 @@ func (p *port) serve(plain net.Conn) {
 	defer p.connections.remove(plain)
 	defer plain.Close()
 	plain.SetDeadline(time.Now().Add(p.cfg.HandshakeTimeout))
-	conn := tls.Server(plain, p.tls)
+	conn := tls.Server(upgrade.NewBatch(plain), p.tls)
 	a, w, err := p.examine(conn)
 	if err == nil && !p.connections.trust(plain) {
 		return // evicted, or the runner is ending

@@ -15,10 +15,13 @@ import (
 type Conn struct {
 	net.Conn
 	early []byte // only the reader touches it
+	batch *Batch // below TLS, or nil
 }
 
 // NewConn returns c with early put back in front of what it will read.
-func NewConn(c net.Conn, early []byte) *Conn { return &Conn{Conn: c, early: early} }
+func NewConn(c net.Conn, early []byte) *Conn {
+	return &Conn{Conn: c, early: early, batch: batchBelow(c)}
+}
 
 func (c *Conn) Read(p []byte) (int, error) {
 	if len(c.early) > 0 && len(p) > 0 {
@@ -26,7 +29,18 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.early = c.early[n:]
 		return n, nil
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	if c.batch != nil && n > 0 && err == nil {
+		n += c.batch.readMore(c.Conn, p[n:])
+	}
+	return n, err
+}
+
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.batch == nil {
+		return c.Conn.Write(p)
+	}
+	return c.batch.writeAll(c.Conn, p)
 }
 
 // CloseWrite tells the peer that nothing more comes, and leaves the other direction open: a TCP FIN,

@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 )
 
-// bufferSize is the copy buffer of one direction where the kernel cannot move the bytes itself. A TLS
-// record holds at most 16 KiB and a read returns at most one, so more would stay empty.
-const bufferSize = 32 << 10
+// bufferSize is the copy buffer of one direction where the kernel cannot move the bytes itself: the records that a
+// Batch reads and writes together.
+const bufferSize = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
@@ -66,13 +66,13 @@ func (j *Joint) Run() error {
 // move copies src to its end into dst and half-closes dst.
 func move(dst, src *Conn, count *atomic.Int64) error {
 	if early := src.takeEarly(); len(early) > 0 {
-		n, err := dst.Conn.Write(early)
+		n, err := dst.Write(early)
 		count.Add(int64(n))
 		if err != nil {
 			return err
 		}
 	}
-	if err := moveRest(dst.Conn, src.Conn, count); err != nil {
+	if err := moveRest(dst, src, count); err != nil {
 		return err
 	}
 	if err := dst.CloseWrite(); err != nil && !errors.Is(err, net.ErrClosed) {
@@ -81,9 +81,9 @@ func move(dst, src *Conn, count *atomic.Int64) error {
 	return nil
 }
 
-func moveRest(dst, src net.Conn, count *atomic.Int64) error {
-	if kernelMoves(dst, src) {
-		n, err := io.Copy(dst, src)
+func moveRest(dst, src *Conn, count *atomic.Int64) error {
+	if kernelMoves(dst.Conn, src.Conn) {
+		n, err := io.Copy(dst.Conn, src.Conn)
 		count.Add(n)
 		return err
 	}

@@ -57,6 +57,8 @@ func tcpConn(c net.Conn) *net.TCPConn {
 			c = t.NetConn()
 		case *Conn:
 			c = t.Conn
+		case *Batch:
+			c = t.Conn
 		default:
 			return nil
 		}

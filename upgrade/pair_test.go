@@ -23,9 +23,10 @@ func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 // connTypes are the connections that everything here must work on.
 var connTypes = map[string]func(testing.TB) (client, server net.Conn){
-	"tcp":  tcpPair,
-	"unix": unixPair,
-	"tls":  tlsPair,
+	"tcp":              tcpPair,
+	"unix":             unixPair,
+	"tls":              tlsPair,
+	"tls over a batch": tlsBatchPair,
 }
 
 func tcpPair(t testing.TB) (client, server net.Conn) { return socketPair(t, "tcp", "127.0.0.1:0") }
@@ -55,6 +56,19 @@ func socketPair(t testing.TB, network, address string) (client, server net.Conn)
 
 func tlsPair(t testing.TB) (client, server net.Conn) {
 	t.Helper()
+	client, server = tcpPair(t)
+	return startTLS(t, client, server)
+}
+
+func tlsBatchPair(t testing.TB) (client, server net.Conn) {
+	t.Helper()
+	client, server = tcpPair(t)
+	return startTLS(t, NewBatch(client), NewBatch(server))
+}
+
+// startTLS performs the handshake on the two ends of a connection.
+func startTLS(t testing.TB, rawClient, rawServer net.Conn) (client, server net.Conn) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +78,6 @@ func tlsPair(t testing.TB) (client, server net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rawClient, rawServer := tcpPair(t)
 	s := tls.Server(rawServer, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
 	c := tls.Client(rawClient, &tls.Config{InsecureSkipVerify: true})
 	done := make(chan error, 1)

@@ -312,6 +312,9 @@ func abort(conn *upgrade.Conn) {
 	if t, ok := below.(*tls.Conn); ok {
 		below = t.NetConn()
 	}
+	if b, ok := below.(*upgrade.Batch); ok {
+		below = b.Conn
+	}
 	if t, ok := below.(*net.TCPConn); ok {
 		t.SetLinger(0)
 	}
