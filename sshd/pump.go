@@ -18,7 +18,7 @@ const channelChunk = 32<<10 - 64
 const (
 	smallBuffer  = 4 << 10
 	bufferGrowth = 8
-	largeBuffer  = 256 << 10
+	largeBuffer  = 8 * channelChunk // a full one leaves no small packet at its end
 )
 
 // pump copies src to dst until src ends or either fails. The reading error is nil at src's end.
