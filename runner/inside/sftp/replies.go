@@ -16,8 +16,9 @@ type replies struct {
 	b  []byte
 }
 
-// flushAt is how much is gathered at most before it is sent, in bytes, but for the last answer.
-const flushAt = 256 << 10
+// flushAt is how much is gathered at most before it is sent, in bytes, but for the last answer. An answer of the largest
+// size leaves alone: the reader works on it while the next is made, and it fits a pipe of 256 KiB.
+const flushAt = 128 << 10
 
 func (r *replies) flush() error {
 	if len(r.b) == 0 {
