@@ -82,11 +82,14 @@ func (y *yard) compareSFTP(b *testing.B, command string, size float64) {
 		sshd = append(sshd, timed(b, y.sftp(b, command, y.sshd(b, ""), opensshServer)))
 	}
 	b.ReportMetric(milliseconds(median(ours)), "ms")
-	if size > 0 {
+	if size > 0 { // ratios of rates
 		b.ReportMetric(size/median(ours).Seconds()/(1<<20), "MiB/s")
+		b.ReportMetric(ratio(median(server), median(ours)), "x-server")
+		b.ReportMetric(ratio(median(sshd), median(ours)), "x-sshd")
+	} else { // of times
+		b.ReportMetric(ratio(median(ours), median(server)), "x-server")
+		b.ReportMetric(ratio(median(ours), median(sshd)), "x-sshd")
 	}
-	b.ReportMetric(ratio(median(server), median(ours)), "x-server")
-	b.ReportMetric(ratio(median(sshd), median(ours)), "x-sshd")
 	b.ReportMetric(0, "ns/op")
 }
 
