@@ -177,6 +177,8 @@ func (p *process) prepare(ctx context.Context, j job) error {
 			p.session.Started(p.leader) // for its end
 			return err
 		}
+	} else {
+		awaitProgram(ctx, p.leader)
 	}
 	p.session.Started(p.leader)
 	if j.pty != nil {

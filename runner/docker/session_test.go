@@ -306,6 +306,25 @@ func TestSignalsReachTheProcess(t *testing.T) {
 	})
 }
 
+// What is sent at once must not meet the runtime instead, which ignores USR1 and makes an exit code of SEGV.
+func TestASignalThatIsSentAtOnceReachesTheProgram(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, by Exec) {
+		w := open(t, by, rig.ContainerSpec{})
+		for range 3 {
+			for _, name := range []string{"USR1", "SEGV"} {
+				p := w.start(t, line("exec sleep 1000"))
+				if err := p.Signal(name); err != nil {
+					t.Error(err)
+				}
+				if got := finish(t, p).exit; got.Signal != name {
+					t.Fatalf("%s: got %+v", name, got)
+				}
+			}
+		}
+	})
+}
+
 func TestWithoutATerminalThereIsNothingToResizeOrBreak(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
