@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchyard/test/ports"
 	"switchyard/test/rig"
 	"switchyard/test/world"
 )
@@ -56,7 +57,7 @@ func dropbearCommands(t *testing.T, x *target, dropbear dropbearCommand) {
 }
 
 func dropbearForwards(t *testing.T, x *target, dropbear dropbearCommand) {
-	local := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	local := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 	c := dropbear(x, "-N", "-L", fmt.Sprintf("%s:127.0.0.1:%d", local, x.serve(t, echo)), x.host)
 	checkEcho(t, connect(t, background(t, c), "tcp", local))
 	checkRemoteForward(t, x, func(forward string) *exec.Cmd { return dropbear(x, "-N", "-R", forward, x.host) })

@@ -20,7 +20,7 @@ import (
 )
 
 // deadline bounds a wait for something that happens. It only bounds a failure.
-const deadline = 60 * time.Second
+const deadline = 3 * time.Minute
 
 // fleet is the installation that all clients share, and what they transfer.
 type fleet struct {

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/net/proxy"
 
+	"switchyard/test/ports"
 	"switchyard/test/rig"
 	"switchyard/test/world"
 )
@@ -72,13 +73,13 @@ func connect(t *testing.T, log *world.Log, network, address string) (c net.Conn)
 }
 
 func (f *fleet) localForward(t *testing.T, x *target) {
-	local := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	local := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 	log := background(t, f.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-L", fmt.Sprintf("%s:127.0.0.1:%d", local, x.serve(t, echo)), x.alias))
 	checkEcho(t, connect(t, log, "tcp", local))
 }
 
 func (f *fleet) dynamicForward(t *testing.T, x *target) {
-	local := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	local := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 	log := background(t, f.ssh("-N", "-o", "ExitOnForwardFailure=yes", "-D", local, x.alias))
 	connect(t, log, "tcp", local).Close()
 	checkEcho(t, f.socks(t, local, fmt.Sprintf("127.0.0.1:%d", x.serve(t, echo))))
@@ -100,7 +101,7 @@ func (f *fleet) stdioForward(t *testing.T, x *target) {
 	if r := run(t, f.ssh("-W", to, x.alias), strings.NewReader(data)); r.Stdout != data {
 		t.Errorf("%d of %d bytes came back, stderr %q", len(r.Stdout), len(data), r.Stderr)
 	}
-	closed := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	closed := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 	fails(t, f.ssh("-W", closed, x.alias), 255, "refused")
 }
 

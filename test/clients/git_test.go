@@ -44,7 +44,7 @@ func (f *fleet) repository(t *testing.T) (work string) {
 }
 
 func (f *fleet) pushAndClone(t *testing.T, x *target, work string) {
-	inside, _ := x.fresh(t)
+	inside, outside := x.fresh(t)
 	url := "ssh://" + x.alias + inside + "/a repo.git"
 	ok(t, f.ssh(x.alias, "git init -q --bare -b main '"+inside+"/a repo.git'"))
 	ok(t, f.git(work, "push", "-q", url, "main"))
@@ -56,5 +56,10 @@ func (f *fleet) pushAndClone(t *testing.T, x *target, work string) {
 	}
 	ok(t, f.git(clone, "commit", "-q", "--allow-empty", "-m", "more"))
 	ok(t, f.git(clone, "push", "-q", "origin", "main"))
+	// All targets share the work tree, each in its turn.
 	ok(t, f.git(work, "fetch", "-q", url, "main"))
+	if got, want := ok(t, f.git(work, "rev-parse", "FETCH_HEAD")), ok(t, f.git(clone, "rev-parse", "HEAD")); got != want {
+		t.Errorf("what was fetched is %s, want %s", got, want)
+	}
+	x.owned(t, outside)
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/test/ports"
 	"switchyard/test/rig"
 )
 
@@ -52,22 +53,13 @@ func (x *target) serve(t *testing.T, handle func(net.Conn)) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// freePort is a port of 127.0.0.1 inside the container that was free a moment ago.
-func (x *target) freePort(t *testing.T) int {
-	t.Helper()
-	var l net.Listener
-	x.inNetwork(t, func() (err error) { l, err = net.Listen("tcp", "127.0.0.1:0"); return err })
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // checkRemoteForward uses a listener in the container that a client's -R makes, once it has been told of.
 func checkRemoteForward(t *testing.T, x *target, start func(forward string) *exec.Cmd) {
 	t.Helper()
 	here, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	accept(t, here, echo)
-	there := fmt.Sprintf("127.0.0.1:%d", x.freePort(t))
+	there := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 	log := background(t, start(there+":"+here.Addr().String()))
 	rig.Eventually(t, deadline, func() (bool, string) {
 		c, err := x.dial(t, there)
@@ -107,13 +99,4 @@ func relay(network, address string) func(net.Conn) {
 		go func() { _, _ = io.Copy(to, c); to.(interface{ CloseWrite() error }).CloseWrite() }()
 		_, _ = io.Copy(c, to)
 	}
-}
-
-// freePort is a port of 127.0.0.1 on the user's machine that was free a moment ago.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

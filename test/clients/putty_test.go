@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"switchyard/test/ports"
 	"switchyard/test/rig"
 	"switchyard/test/world"
 )
@@ -61,7 +62,7 @@ func (f *fleet) plink(t *testing.T, x *target, putty puttyCommand) {
 		fails(t, putty("plink", x.alias, "/sleep word"), 1, "invalid number 'word'")
 		fails(t, putty("plink", x.alias, "cat"), 127, x.missing("cat"))
 	}
-	local := fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	local := fmt.Sprintf("127.0.0.1:%d", ports.Free(t))
 	c := putty("plink", "-N", "-L", fmt.Sprintf("%s:127.0.0.1:%d", local, x.serve(t, echo)), x.alias)
 	checkEcho(t, connect(t, background(t, c), "tcp", local))
 	checkRemoteForward(t, x, func(forward string) *exec.Cmd { return putty("plink", "-N", "-R", forward, x.alias) })

@@ -54,7 +54,11 @@ func (f *fleet) python(t *testing.T, x *target, module, knownHosts string, check
 func testParamiko(t *testing.T, f *fleet) {
 	known := f.knownKeys(t, filepath.Join(t.TempDir(), "known_hosts"))
 	f.each(t, func(t *testing.T, x *target) {
-		f.python(t, x, "paramiko", known, "commands", "terminals", "sftp", "forwards")
+		outside, _ := f.python(t, x, "paramiko", known, "commands", "terminals", "sftp", "forwards")
+		f.same(t, outside+"/it's \"odd\" ünd 日本.bin", filepath.Join(f.tree.dir, "medium"))
+		if got := readFile(t, outside+"/edited"); got != "0123xx67" {
+			t.Errorf("the edited file holds %q", got)
+		}
 	})
 }
 

@@ -5,10 +5,12 @@ package clients
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +65,27 @@ func (x *terminal) enter(t *testing.T, keys string) {
 	must(t, err)
 }
 
+// keepTyping types keys again and again: ssh may have sent them before the size that the terminal had by then.
+func (x *terminal) keepTyping(t *testing.T, keys string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var typing sync.WaitGroup
+	typing.Go(func() {
+		again := time.NewTicker(time.Second)
+		defer again.Stop()
+		for ctx.Err() == nil {
+			_, _ = x.WriteString(keys)
+			select {
+			case <-again.C:
+			case <-ctx.Done():
+			}
+		}
+	})
+	stop = func() { cancel(); typing.Wait() }
+	t.Cleanup(stop)
+	return stop
+}
+
 // expect reads until the screen has been sent this, and forgets all up to there.
 func (x *terminal) expect(t *testing.T, want string) {
 	t.Helper()
@@ -115,8 +138,9 @@ func (f *fleet) fullScreen(t *testing.T, x *target) {
 		t.Errorf("20 rows show more than 19 lines: %q", screen.seen.String())
 	}
 	screen.resize(t, 40, 100)
-	screen.enter(t, "\f") // redraw: both programs miss a signal that comes just before they wait for a key
+	stop := screen.keepTyping(t, "\f") // redraw: both programs miss a signal that comes just before they wait for a key
 	screen.expect(t, "this is line 39.")
+	stop()
 	screen.enter(t, quit)
 	screen.ends(t, 0)
 }

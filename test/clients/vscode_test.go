@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"switchyard/test/ports"
 	"switchyard/test/rig"
 )
 
@@ -51,10 +52,16 @@ func (f *fleet) remoteEditor(t *testing.T, x *target, program string) {
 	first := f.install(t, x, inside, hup, func() { f.upload(t, x, program+".tar", inside) })
 	t.Cleanup(func() { x.endServer(t, inside) })
 	first.use(t, f.socks(t, first.socks, first.listens))
+	running := x.server(t, inside)
 	first.cmd.Process.Kill()
 	first.cmd.Wait()
 	if hup == "heeded" {
-		rig.Eventually(t, deadline, func() (bool, string) { return len(x.server(t, inside)) == 0, "the server goes on" })
+		for _, pid := range running { // also reaped: the script would take it for running
+			rig.Eventually(t, deadline, func() (bool, string) {
+				_, err := os.Stat(fmt.Sprint("/proc/", pid))
+				return os.IsNotExist(err), "the server goes on"
+			})
+		}
 	}
 	second := f.install(t, x, inside, hup, func() { t.Error("the server's files are gone") })
 	if again := second.pid != first.pid; again != (hup == "heeded") {
@@ -76,7 +83,7 @@ type editor struct {
 func (f *fleet) install(t *testing.T, x *target, dir, hup string, upload func()) *editor {
 	t.Helper()
 	id, script := rand.Text(), readFile(t, "testdata/install.sh")
-	e := &editor{socks: fmt.Sprintf("127.0.0.1:%d", freePort(t))}
+	e := &editor{socks: fmt.Sprintf("127.0.0.1:%d", ports.Free(t))}
 	c := f.ssh("-T", "-D", e.socks, "-o", "ConnectTimeout=15", x.alias, "sh")
 	stdout, err := c.StdoutPipe()
 	must(t, err)
@@ -137,7 +144,7 @@ func (f *fleet) serverWithoutShell(t *testing.T, x *target, program string) {
 	inside, outside := x.fresh(t)
 	ok(t, f.command("scp", "-F", f.config(), program, x.alias+":"+inside+"/server"))
 	must(t, os.WriteFile(outside+"/token", []byte("token"), 0o644))
-	e := &editor{socks: fmt.Sprintf("127.0.0.1:%d", freePort(t)), token: "token"}
+	e := &editor{socks: fmt.Sprintf("127.0.0.1:%d", ports.Free(t)), token: "token"}
 	log := background(t, f.ssh("-T", "-D", e.socks, x.alias, inside+"/server",
 		"--connection-token-file", inside+"/token", "--socket-path", inside+"/socket"))
 	var port int

@@ -77,7 +77,8 @@ func (f *fleet) useDisplay(t *testing.T, x *target, with func(...string) *exec.C
 		authority = environ["HOME"] + "/.Xauthority"
 	}
 	var number int
-	if _, err := fmt.Sscanf(display[strings.Index(display, ":"):], ":%d", &number); err != nil {
+	_, after, _ := strings.Cut(display, ":")
+	if _, err := fmt.Sscan(strings.Split(after, ".")[0], &number); err != nil {
 		t.Fatalf("DISPLAY is %q: %v", display, err)
 	}
 	list := ok(t, f.command("xauth", "-n", "-f", x.root+authority, "list"))

@@ -41,7 +41,10 @@ async def commands(conn):
 
 async def signals(conn):
     command = "echo READY; exec sleep 1000000" if target["shell"] else "/sleep 1000000"
-    for name in ("HUP", "INT", "TERM", "KILL", "USR1"):
+    names = "ABRT ALRM FPE HUP ILL INT KILL PIPE SEGV TERM USR1 USR2".split()
+    if not target["shell"]:
+        names.append("QUIT")  # which some shells ignore until they have become the program
+    for name in names:
         async with conn.create_process(command) as process:
             if target["shell"]:
                 same(await process.stdout.readline(), "READY\n")
