@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
 
 	"switchyard/runner/sessions"
 	"switchyard/sshd"
@@ -184,7 +185,8 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// isGone says that a process, or its entry in /proc, was there no more.
+// isGone says that a process, or its entry in /proc, was there no more. A file there
+// that was opened before the process ended cannot be read after (ESRCH).
 func isGone(err error) bool {
-	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, os.ErrNotExist)
+	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH)
 }

@@ -6,7 +6,9 @@
 package docker
 
 import (
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -36,5 +38,26 @@ func TestParentIsWhatTheSystemSays(t *testing.T) {
 	}
 	if _, err := parent(1 << 22); err == nil {
 		t.Error("a process that cannot exist has a parent")
+	}
+}
+
+// A command that ended while its cgroup was read, "no such process", was not taken for one that had ended.
+func TestAProcessMayEndWhileItIsRead(t *testing.T) {
+	c := exec.Command("sleep", "1000")
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := os.Open(procPath(c.Process.Pid, "cgroup"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	c.Process.Kill()
+	c.Wait()
+	if _, err := io.ReadAll(opened); err == nil || !isGone(err) {
+		t.Errorf("reading on: %v", err)
+	}
+	if _, err := os.ReadFile(procPath(c.Process.Pid, "cgroup")); err == nil || !isGone(err) {
+		t.Errorf("opening again: %v", err)
 	}
 }
