@@ -79,7 +79,7 @@ func TestASingleKeyIsNotHeldBack(t *testing.T) {
 	})
 }
 
-func TestAResizeIsSeen(t *testing.T) {
+func TestABreakIsTakenAndAResizeSeen(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, by Exec) {
 		w := open(t, by, rig.ContainerSpec{})
@@ -88,14 +88,14 @@ func TestAResizeIsSeen(t *testing.T) {
 		if _, err := out.ReadString('\n'); err != nil {
 			t.Fatal(err)
 		}
+		if err := p.Break(); err != nil {
+			t.Errorf("a break: %v", err)
+		}
 		if err := p.Resize(sshd.WindowSize{Columns: 132, Rows: 50}); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := out.ReadString('\n'); got != "50 132\r\n" {
 			t.Errorf("got %q, %v", got, err)
-		}
-		if err := p.Break(); err != nil {
-			t.Errorf("a break: %v", err)
 		}
 	})
 }
