@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -18,10 +17,6 @@ import (
 // ProgramsVariable names a directory in which the test processes of one run share the programs. scripts/go-test makes
 // and removes it. Without it each process builds its own, which takes seconds of linking.
 const ProgramsVariable = "SWITCHYARD_TEST_PROGRAMS"
-
-// RaceFlagsVariable holds flags of go build for the daemon with the race detector, separated by blanks; scripts/go-test
-// sets it.
-const RaceFlagsVariable = "SWITCHYARD_TEST_RACE_FLAGS"
 
 // Binaries are the project's programs, built for the tests.
 type Binaries struct {
@@ -49,13 +44,10 @@ var (
 // and would take most of the tests' time with it.
 func Build(tb testing.TB) Binaries {
 	tb.Helper()
-	dir, flags := "plain", []string(nil)
-	if raceEnabled {
-		dir, flags = "race", append([]string{"-race"}, strings.Fields(os.Getenv(RaceFlagsVariable))...)
-	}
+	race := fmt.Sprintf("race-%t", raceEnabled)
 	return Binaries{
 		Client: client.build(tb, "client", "switchyard", nil),
-		Daemon: daemon.build(tb, dir, "switchyardd", nil, flags...),
+		Daemon: daemon.build(tb, race, "switchyardd", nil, fmt.Sprintf("-race=%t", raceEnabled)),
 		Helper: Helper(tb),
 	}
 }
