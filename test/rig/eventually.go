@@ -18,16 +18,21 @@ func Eventually(tb testing.TB, deadline time.Duration, cond func() (done bool, s
 	}
 }
 
-// poll calls cond at growing intervals until it is done or time is up.
+// maxPause is the longest between two questions, but for those that take long themselves.
+const maxPause = 100 * time.Millisecond
+
+// poll calls cond at growing intervals until it is done or time is up. A question that takes long, as a command in a
+// container does on a busy machine, is asked less often: it shall not take the time of what it waits for.
 func poll(deadline time.Duration, cond func() (bool, string)) (state string, done bool) {
 	end := time.Now().Add(deadline)
-	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+	for pause := time.Millisecond; ; pause = min(2*pause, maxPause) {
+		asked := time.Now()
 		if done, state = cond(); done {
 			return state, true
 		}
 		if time.Now().After(end) {
 			return state, false
 		}
-		time.Sleep(pause)
+		time.Sleep(max(pause, min(2*time.Since(asked), 5*maxPause)))
 	}
 }
