@@ -21,7 +21,8 @@
 //     its output and runs on gets its EOF sent early, as OpenSSH's server does.)
 //   - Standard error has two writers, the process and the server itself; one lock serialises them with
 //     EOF. It is held over I/O and guards no state.
-//   - A process belongs to its channel: whatever ends the channel calls the process's End once.
+//   - A process belongs to its channel: whatever ends the channel calls the process's End once. A client's
+//     close does not, once its input and the process's output have ended; see sessionChannel.
 //   - What a connection has in the target, listeners and sockets and files, ends with it; a listener's end leaves
 //     the connections that it has accepted alone.
 //   - A process is started behind the global requests that came before it, which another goroutine handles.

@@ -69,7 +69,7 @@ func (s *session) serveProcess(p Process) {
 	var err error
 	exited := closedAfter(func() { exit, err = p.Wait() })
 	if !within(exited, lateExit) {
-		s.stderr.sendEOF()
+		s.stderr.linger()
 	}
 	<-exited
 	s.awaitEnd(exit)
@@ -104,6 +104,7 @@ func (s *session) finish(exit Exit, err error) {
 	}
 	s.stderr.sendEOF()
 	s.ch.Close()
+	close(s.told)
 }
 
 func (s *session) sendExit(e Exit) {

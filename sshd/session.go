@@ -23,11 +23,12 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{} // closed when the channel is closed and the process gone
+	told   chan struct{} // closed when the client has been told how the process ended
 
 	fences chan chan struct{} // see awaitRequests
 
 	// Set by attach.
-	ch     gossh.Channel
+	ch     *sessionChannel
 	stderr *output
 
 	// What the requests have prepared; the request loop's own.
@@ -50,7 +51,7 @@ type session struct {
 
 // openSession serves a session channel to its end.
 func (c *connection) openSession(open gossh.NewChannel, _ int) {
-	s := &session{c: c, log: c.log, done: make(chan struct{}), fences: make(chan chan struct{}), control: newControl()}
+	s := &session{c: c, log: c.log, done: make(chan struct{}), told: make(chan struct{}), fences: make(chan chan struct{}), control: newControl()}
 	s.ctx, s.cancel = context.WithCancel(c.ctx)
 	defer s.cancel()
 	if why := c.admitSession(s); why != nil {
@@ -63,7 +64,7 @@ func (c *connection) openSession(open gossh.NewChannel, _ int) {
 }
 
 // serve accepts the channel and answers its requests until the client has closed it, too; then it ends
-// the process and waits for all that belongs to it.
+// the process, but for one that runs on behind its output, and waits for all that belongs to it.
 //
 // The place of the session is held as long, because the library holds the channel as long.
 func (s *session) serve(open gossh.NewChannel) {
@@ -71,15 +72,16 @@ func (s *session) serve(open gossh.NewChannel) {
 	if err != nil {
 		return
 	}
-	s.attach(ch)
+	s.attach(newSessionChannel(ch))
 	s.answerAll(requests)
+	s.awaitLingering()
 	s.cancel()
 	s.running.Wait()
 }
 
 // attach gives the session its channel. What was said before is said first, and a session that was stopped
 // meanwhile is closed at once.
-func (s *session) attach(ch gossh.Channel) {
+func (s *session) attach(ch *sessionChannel) {
 	stderr := &output{ch: ch}
 	for line := s.publish(ch, stderr); line != ""; line = s.publish(ch, stderr) {
 		stderr.Write([]byte(line + "\n"))
@@ -93,7 +95,7 @@ func (s *session) attach(ch gossh.Channel) {
 }
 
 // publish sets the channel, unless a line waits to be said before.
-func (s *session) publish(ch gossh.Channel, stderr *output) (line string) {
+func (s *session) publish(ch *sessionChannel, stderr *output) (line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	line, s.untold = s.untold, ""
@@ -110,7 +112,7 @@ func (s *session) answer(r *gossh.Request) {
 	if err != nil {
 		s.log.WithError(err).Debugf("refusing the request %s", quote(r.Type))
 	}
-	r.Reply(err == nil, nil)
+	s.ch.reply(r, err == nil)
 	if launch := s.launch; launch != nil {
 		s.launch = nil
 		s.running.Go(launch)

@@ -32,6 +32,24 @@ func (s *session) answerAll(requests <-chan *gossh.Request) {
 	}
 }
 
+// awaitLingering waits, when the client has closed a channel that lingers, until the channel is over. No request can
+// come, so input is behind all of them.
+func (s *session) awaitLingering() {
+	if !s.ch.lingers.Load() {
+		return
+	}
+	for {
+		select {
+		case done := <-s.fences:
+			close(done)
+		case <-s.told:
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
 // answerQueued answers the requests that have come, and tells whether more can.
 func (s *session) answerQueued(requests <-chan *gossh.Request) (open bool) {
 	for {
