@@ -27,13 +27,13 @@ import (
 // The ten thousand run on a machine as the target, where a start takes a millisecond or two: what could pile up with their
 // number (channels, goroutines, descriptors, processes) belongs to the controller, the runner and sshd, which
 // are the same for a container. What a container adds to each start is in TestManyCommandsInAContainer.
-func TestTenThousandCommandsOverOneConnectionLeaveNothing(t *testing.T) {
+func TestTenThousandCommandsOverOneControlMasterLeaveNothing(t *testing.T) {
 	t.Parallel()
 	rig.NeedRoot(t)
 	rig.NeedSSH(t)
 	w := world.New(t, world.Options{})
 	e := edge{World: w, box: w.Run(t, "machine", world.ContainerOptions{Target: "host"})}
-	e.manyLeaveNothing(t, func() { e.many(t, 10_000, 16) })
+	e.manyLeaveNothing(t, func() { e.manyByOneMaster(t, 10_000, 16) })
 	expectNoGoroutines(t, e.box.Runner, w.Controller)
 }
 
@@ -98,6 +98,12 @@ func (e edge) many(t *testing.T, number, atOnce int) {
 	t.Helper()
 	x := e.dialAs(t, manyLogin)
 	defer x.end()
+	inParallel(t, number, atOnce, func() error { return runOne(x.Client) })
+}
+
+// inParallel calls a function that often, so many at once. Whoever meets an error goes no further.
+func inParallel(t *testing.T, number, atOnce int, run func() error) {
+	t.Helper()
 	var left atomic.Int64
 	left.Store(int64(number))
 	problems := make(chan error, atOnce)
@@ -105,7 +111,7 @@ func (e edge) many(t *testing.T, number, atOnce int) {
 	for range atOnce {
 		all.Go(func() {
 			for left.Add(-1) >= 0 {
-				if err := runOne(x.Client); err != nil {
+				if err := run(); err != nil {
 					problems <- err
 					return
 				}
@@ -117,6 +123,20 @@ func (e edge) many(t *testing.T, number, atOnce int) {
 	for err := range problems {
 		t.Error(err)
 	}
+}
+
+// manyByOneMaster runs that many commands by one ControlMaster of OpenSSH's.
+func (e edge) manyByOneMaster(t *testing.T, number, atOnce int) {
+	t.Helper()
+	socket := e.Master(t, e.login(manyLogin))
+	inParallel(t, number, atOnce, func() error {
+		output, status, err := runByMaster(socket, "echo x; exit 7")
+		if output != "x\n" || status != 7 || err != nil {
+			return fmt.Errorf("exit status %d, %v, with the output %q", status, err, output)
+		}
+		return nil
+	})
+	e.SSH(t, "-S", socket, "-O", "exit", e.box.Name)
 }
 
 // runOne runs a short command with an output and a status.
