@@ -16,12 +16,12 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
-	"go.uber.org/goleak"
 
+	"switchyard/test/leaks"
 	"switchyard/test/rig/proc"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.VerifyTestMain(m) }
 
 func needDockerd(t *testing.T) {
 	t.Helper()
