@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"switchyard/runner/proc"
 )
@@ -37,10 +38,11 @@ func TestAProgramIsWaitedForUntilItIsNoMoreTheRuntimes(t *testing.T) {
 	defer leader.Close()
 	over, end := context.WithCancel(t.Context())
 	end()
-	awaitProgram(over, leader) // for nobody, it does not wait
+	awaitProgram(over, leader, time.Hour)        // for nobody, it does not wait
+	awaitProgram(t.Context(), leader, gatePause) // nor for ever, for a program that has the name
 	name := make(chan string)
 	go func() {
-		awaitProgram(t.Context(), leader)
+		awaitProgram(t.Context(), leader, time.Hour)
 		comm, _ := os.ReadFile(procPath(leader.PID(), "comm"))
 		name <- strings.TrimSpace(string(comm))
 	}()

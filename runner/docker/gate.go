@@ -178,7 +178,7 @@ func (p *process) prepare(ctx context.Context, j job) error {
 			return err
 		}
 	} else {
-		awaitProgram(ctx, p.leader)
+		awaitProgram(ctx, p.leader, programWait)
 	}
 	p.session.Started(p.leader)
 	if j.pty != nil {

@@ -41,7 +41,7 @@ func (t runtimeExec) start(ctx context.Context, j job) (sshd.Process, error) {
 		return nil, t.failExec("starting a process", err)
 	}
 	if !j.stops {
-		awaitProgram(ctx, p.Leader())
+		awaitProgram(ctx, p.Leader(), programWait)
 		return p, nil
 	}
 	stopped, err := t.awaitGate(ctx, p.Leader().PID())
