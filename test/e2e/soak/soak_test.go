@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,10 +25,11 @@ import (
 )
 
 const (
-	soakSessions      = 500
-	soakShortSessions = 60
-	soakRound         = 50 // sessions at once, of both containers together
-	soakStarts        = 8  // at once
+	soakSessions       = 460
+	soakShortSessions  = 60
+	soakPolicySessions = 20 // for each policy
+	soakRound          = 50 // sessions at once, of both containers together
+	soakStarts         = 8  // at once
 )
 
 // soaked is a container that is served in one way, with its runner's metrics.
@@ -35,6 +37,8 @@ type soaked struct {
 	*world.Container
 	metrics string // a socket
 	runners []int  // the pids of all that served it
+	kinds   []kind // of sessions that it can have
+	begun   int    // sessions
 }
 
 // soak is a world in which sessions end in every way.
@@ -42,6 +46,7 @@ type soak struct {
 	*world.World
 	t          *testing.T
 	net        *world.Network
+	socket     string // the user's
 	containers []*soaked
 }
 
@@ -67,26 +72,27 @@ var sessionEnds = []func(*soakSession){
 			syscall.Kill(p.PID, syscall.SIGKILL)
 		}
 	},
-	func(s *soakSession) { fmt.Fprintln(s.in, "exit") },
+	(*soakSession).quit,
 	func(s *soakSession) { s.ssh.Process.Signal(syscall.SIGHUP) },
-	func(s *soakSession) { fmt.Fprintln(s.in, "exit"); s.in.Close() },
-}
-
-// soakScripts are what sessions run: children and grandchildren, on pipes and on terminals. They end at a line of
-// input, and leave what they started.
-var soakScripts = []struct{ options, script string }{
-	{"-T", `(sleep 51 & sh -c 'sleep 52 & wait' & wait) >/dev/null 2>&1 & echo ready; read x`},
-	{"-T", `trap : HUP; (trap : HUP; while :; do sleep 0.5; done) >/dev/null 2>&1 & echo ready; read x`},
-	{"-T", `sleep 53 | sleep 54 >/dev/null 2>&1 & sh -c 'kill -STOP $$' >/dev/null 2>&1 & echo ready; head -n 1 | read x`},
-	{"-tt", `sleep 55 & sh -c 'sleep 56 & sleep 57' & stty -echo; echo ready; read x`},
-	{"-tt", `set -m; trap : HUP; sleep 58 & cat & echo ready; read x`},
+	func(s *soakSession) { s.quit(); s.in.Close() },
 }
 
 // soakSession is one ssh.
 type soakSession struct {
+	kind
 	ssh *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
+	log *world.Log // standard error
+}
+
+// quit has the session end by itself.
+func (s *soakSession) quit() {
+	if s.kind.quit != nil {
+		s.kind.quit(s)
+		return
+	}
+	fmt.Fprintln(s.in, "exit")
 }
 
 func TestSessionsThatEndInEveryWayLeaveNothing(t *testing.T) {
@@ -105,49 +111,56 @@ func TestSessionsThatEndInEveryWayLeaveNothing(t *testing.T) {
 		all := s.begin(n, end.name == "network cut")
 		end.end(s, all)
 		s.nothingRuns()
-		for _, session := range all {
-			session.ssh.Process.Kill() // those that do not know of their end
-			session.ssh.Wait()
-			session.in.Close()
-		}
+		collect(all)
 		done += n
 		t.Logf("%d sessions ended: %s", done, end.name)
 	}
 	s.nothingIsLeft()
 }
 
-func newSoak(t *testing.T) *soak {
+// newSoak starts a world with a container for each way to start processes, and flags for their runners.
+func newSoak(t *testing.T, flags ...string) *soak {
+	t.Helper()
 	rig.NeedDocker(t)
-	s := &soak{t: t, net: world.NewNetwork(t)}
+	s := &soak{t: t, net: world.NewNetwork(t), socket: userSocket(t)}
 	s.World = world.New(t, world.Options{Host: s.net.Near, ControllerArgs: []string{"--keepalive", "1s"}})
 	for _, exec := range []string{"docker", "runc"} {
-		c := &soaked{metrics: filepath.Join(t.TempDir(), "metrics")}
-		c.Container = s.Run(t, exec, leftover.Served("--exec", exec, "--metrics", "unix://"+c.metrics, "--keepalive", "1s", "--heartbeat", "1s", "--grace", "1s"))
+		c := &soaked{metrics: filepath.Join(t.TempDir(), "metrics"), kinds: everywhere}
+		if exec == "runc" {
+			c.kinds = slices.Concat(everywhere, byTheRuntime)
+		}
+		c.Container = s.Run(t, exec, leftover.Served(append([]string{"--exec", exec, "--metrics", "unix://" + c.metrics,
+			"--keepalive", "1s", "--heartbeat", "1s", "--grace", "1s"}, flags...)...))
 		c.runners = []int{c.Runner.PID()}
 		s.containers = append(s.containers, c)
 	}
 	return s
 }
 
-// begin starts sessions in all containers by turns, and returns when all run.
+// begin starts sessions in all containers by turns, and returns when all run. There is then what must be gone later.
 func (s *soak) begin(n int, remote bool) []*soakSession {
 	s.t.Helper()
 	all := make([]*soakSession, n)
 	slots := make(chan struct{}, soakStarts)
 	var starting sync.WaitGroup
 	for i := range all {
-		all[i] = s.prepare(i, remote)
+		all[i] = s.prepare(s.containers[i%len(s.containers)], remote)
 		slots <- struct{}{}
 		starting.Go(func() {
 			defer func() { <-slots }()
 			late := time.AfterFunc(world.Deadline, func() { all[i].ssh.Process.Kill() }) // only bounds a failure
 			defer late.Stop()
-			if line, err := all[i].out.ReadString('\n'); strings.TrimSpace(line) != "ready" {
-				s.t.Errorf("session %d: %q, %v", i, line, err)
+			if err := all[i].begin(all[i]); err != nil {
+				s.t.Errorf("session %d, %q: %v, %s", i, all[i].ssh.Args, err, all[i].log)
 			}
 		})
 	}
 	starting.Wait()
+	for i, c := range s.containers {
+		if x := c.traces(s.t); n >= 2*len(c.kinds) && (len(x.listeners) == 0 || i == 1 && (len(x.helpers) == 0 || len(x.files) == 0)) {
+			s.t.Errorf("the test proves nothing of %s, which has %v", c.Name, x)
+		}
+	}
 	if s.t.Failed() {
 		s.t.FailNow()
 	}
@@ -155,18 +168,34 @@ func (s *soak) begin(n int, remote bool) []*soakSession {
 }
 
 // prepare starts a session; one that is remote comes over the network that can be cut.
-func (s *soak) prepare(i int, remote bool) *soakSession {
+func (s *soak) prepare(where *soaked, remote bool) *soakSession {
 	s.t.Helper()
-	what, where := soakScripts[i%len(soakScripts)], s.containers[i/len(soakScripts)%len(s.containers)]
-	c := s.SSHCommand(s.t, what.options, "-e", "none", "root@"+where.Name, what.script)
+	k := where.kinds[where.begun%len(where.kinds)]
+	if k.begin == nil {
+		k.begin = ready
+	}
+	where.begun++
+	c := s.SSHCommand(s.t, k.arguments("root@"+where.Name, where.begun+20_000, s.socket)...)
+	c.Env = append(c.Env, "DISPLAY=localhost:99") // which nobody reaches, and whose cookie ssh then makes up
 	if remote {
 		s.net.In(s.t, c)
 	}
 	in, out := world.Pipes(s.t, c)
+	log := &world.Log{}
+	c.Stderr = log
 	if err := c.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	return &soakSession{c, in, bufio.NewReader(out)}
+	return &soakSession{k, c, in, bufio.NewReader(out), log}
+}
+
+// collect waits for what is left of sessions on this side.
+func collect(all []*soakSession) {
+	for _, session := range all {
+		session.ssh.Process.Kill() // those that do not know of their end
+		session.ssh.Wait()
+		session.in.Close()
+	}
 }
 
 // endEach ends each session in a way of its own.
@@ -195,6 +224,7 @@ func (s *soak) nothingRuns() {
 	s.t.Helper()
 	for _, c := range s.containers {
 		leftover.None(s.t, c.Container)
+		c.hasNoTraces(s.t)
 		rig.Eventually(s.t, world.Deadline, func() (bool, string) {
 			m := c.scrape(s.t)
 			for _, name := range []string{"connections", "sessions", "session_processes", "leftover_processes"} {
