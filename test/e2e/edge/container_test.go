@@ -52,8 +52,8 @@ func cameWhilePaused(t *testing.T, e edge) {
 		ch := x.open(t)
 		ch.SendRequest("exec", false, marshal(struct{ Command string }{"trap : HUP; sleep 1000; sleep 1000"}))
 		x.SendRequest("keepalive@openssh.com", true, nil)
-		x.connect.Process.Kill()
-		x.end()
+		x.Connect.Process.Kill()
+		x.End()
 	}
 	e.box.Unpause(t)
 	leftover.None(t, e.box)

@@ -5,17 +5,14 @@ package edge
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/knownhosts"
 
+	"switchyard/test/e2e/internal/goclient"
 	"switchyard/test/rig"
 	"switchyard/test/world"
 )
@@ -104,27 +101,10 @@ func exitCode(c *exec.Cmd) int {
 	return c.ProcessState.ExitCode()
 }
 
-// pipeConn is a process's standard input and output as a connection.
-type pipeConn struct {
-	io.Reader
-	io.WriteCloser
-}
+// transport is a connection of Go's SSH client, which shows what OpenSSH's does not.
+type transport struct{ *goclient.Client }
 
-func (pipeConn) LocalAddr() net.Addr              { return &net.TCPAddr{} }
-func (pipeConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
-func (pipeConn) SetDeadline(time.Time) error      { return nil }
-func (pipeConn) SetReadDeadline(time.Time) error  { return nil }
-func (pipeConn) SetWriteDeadline(time.Time) error { return nil }
-
-// transport is a connection of Go's SSH client, which shows what OpenSSH's does not, and the process that is
-// its ProxyCommand.
-type transport struct {
-	*gossh.Client
-	connect *exec.Cmd
-}
-
-// dial connects Go's SSH client through "switchyard connect" as root until the test ends. The host is verified by
-// its certificate.
+// dial connects Go's SSH client through "switchyard connect" as root until the test ends.
 func (e edge) dial(t *testing.T) *transport {
 	t.Helper()
 	return e.dialAs(t, "root")
@@ -132,33 +112,7 @@ func (e edge) dial(t *testing.T) *transport {
 
 func (e edge) dialAs(t *testing.T, user string) *transport {
 	t.Helper()
-	c := e.Command("connect", e.box.Name)
-	in, out := world.Pipes(t, c)
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	known, err := knownhosts.New(filepath.Join(e.Dir, "known_hosts"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	conn, channels, requests, err := gossh.NewClientConn(pipeConn{out, in}, e.box.Name+":22", &gossh.ClientConfig{
-		User: user, HostKeyCallback: known, HostKeyAlgorithms: []string{gossh.CertAlgoED25519v01},
-	})
-	if err != nil {
-		c.Process.Kill()
-		c.Wait()
-		t.Fatal(err)
-	}
-	x := &transport{gossh.NewClient(conn, channels, requests), c}
-	t.Cleanup(x.end)
-	return x
-}
-
-// end closes the connection and waits for what belongs to it. Repeatedly is fine.
-func (x *transport) end() {
-	x.Close()
-	x.Wait()
-	x.connect.Wait()
+	return &transport{goclient.Dial(t, e.World, user, e.box.Name)}
 }
 
 // channel is a session channel as the wire has it.
@@ -174,7 +128,7 @@ func (x *transport) open(t *testing.T) *channel {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(world.Deadline, func() { x.connect.Process.Kill() })
+	timer := time.AfterFunc(world.Deadline, func() { x.Connect.Process.Kill() })
 	t.Cleanup(func() { timer.Stop(); ch.Close() })
 	return &channel{ch, requests}
 }

@@ -97,8 +97,8 @@ const manyLogin = "4711:4711"
 func (e edge) many(t *testing.T, number, atOnce int) {
 	t.Helper()
 	x := e.dialAs(t, manyLogin)
-	defer x.end()
-	inParallel(t, number, atOnce, func() error { return runOne(x.Client) })
+	defer x.End()
+	inParallel(t, number, atOnce, func() error { return runOne(x.Client.Client) })
 }
 
 // inParallel calls a function that often, so many at once. Whoever meets an error goes no further.
@@ -276,8 +276,8 @@ func vanishesInTheStart(t *testing.T, e edge) {
 		for range i {
 			x.SendRequest("keepalive@openssh.com", true, nil)
 		}
-		x.connect.Process.Kill()
-		x.end()
+		x.Connect.Process.Kill()
+		x.End()
 	}
 	leftover.None(t, e.box)
 }
