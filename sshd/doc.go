@@ -22,7 +22,8 @@
 //   - Standard error has two writers, the process and the server itself; one lock serialises them with
 //     EOF. It is held over I/O and guards no state.
 //   - A process belongs to its channel: whatever ends the channel calls the process's End once. A client's
-//     close does not, once its input and the process's output have ended; see sessionChannel.
+//     close does not, once its input and the process's output have ended, unless there is a terminal; see
+//     sessionChannel.
 //   - What a connection has in the target, listeners and sockets and files, ends with it; a listener's end leaves
 //     the connections that it has accepted alone.
 //   - A process is started behind the global requests that came before it, which another goroutine handles.

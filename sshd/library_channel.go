@@ -13,7 +13,7 @@ import (
 )
 
 // libraryChannel is what sessionChannel needs of a channel of golang.org/x/crypto/ssh, which are fields of the library's
-// own. Where a version lacks one of them, no channel lingers, and TestExitStatusArrivesAfterTheClientHasClosed
+// own. Where a version lacks one of them, EOF is sent as early but no channel lingers, and TestExitStatusArrivesAfterTheClientHasClosed
 // says so.
 type libraryChannel struct {
 	mux      unsafe.Pointer // nil: this version is not known
@@ -81,7 +81,7 @@ func at[T any](field reflect.Value) *T { return (*T)(unsafe.Pointer(field.Unsafe
 func (l libraryChannel) known() bool { return l.mux != nil }
 
 // silence makes the library send nothing more on the channel, and sets silent before it next finds out. It does
-// neither, and says false, when the channel has been closed.
+// neither, and says false, when the channel has been closed, or is not known.
 func (l libraryChannel) silence(silent *atomic.Bool) bool {
 	if !l.known() {
 		return false

@@ -16,13 +16,18 @@ import (
 // nothing more can pass either way. How the process ends is still to be told. The library answers a close by
 // its own at once, behind which exit-status would come too late.
 //
-// So linger takes the sending on this channel from the library, which then takes the client's close in silence.
+// So linger takes the sending on this channel from the library, which then takes the client's close in silence. The
+// library gives the channel's number away at that close already, and not at ours (RFC 4254 section 5.3); a client
+// has nothing to send to the number any more, and finds its channels by numbers of its own.
 type sessionChannel struct {
 	gossh.Channel
 	library libraryChannel
 
 	lingers atomic.Bool // what the library does not send any more is sent here; set under library.writeMu
-	granted uint32      // bytes read that the library had not granted anew after the last Read; Read's own
+
+	// Read's own.
+	ungranted uint32 // bytes read that the library had not granted anew after the last Read
+	expected  bool   // bytes were granted that are expected twice
 
 	mu     sync.Mutex // serialises what is sent here; held over I/O, which the connection's end releases
 	closed bool       // our close was sent
@@ -36,36 +41,35 @@ func newSessionChannel(ch gossh.Channel) *sessionChannel {
 	return &sessionChannel{Channel: ch, library: library}
 }
 
-// linger sends EOF, after which nothing may be written, and keeps the channel until Close. It does neither, and
-// says false, when the channel has been closed.
-func (c *sessionChannel) linger() bool {
-	if !c.library.silence(&c.lingers) {
-		return false
+// linger sends EOF, after which nothing may be written, and keeps the channel until Close.
+func (c *sessionChannel) linger() {
+	if c.library.silence(&c.lingers) {
+		c.send(channelEOFMsg{c.library.remoteID}, false)
+	} else {
+		c.CloseWrite()
 	}
-	c.send(channelEOFMsg{c.library.remoteID}, false)
-	return true
 }
 
 // Read reads, and grants the client what was read where the library thinks it does. One goroutine may read.
 func (c *sessionChannel) Read(p []byte) (n int, err error) {
-	lingered := c.lingers.Load()
 	n, err = c.Channel.Read(p)
 	if n > 0 && c.library.known() {
-		c.grant(n, lingered)
+		c.grant(n)
 	}
 	return n, err
 }
 
-// grant grants the bytes that the library took for granted in the last Read. When lingering began during that Read,
-// nobody knows whether it did send them; so they are granted again, and expected: the client then has what
-// it should or, once, that much more.
-func (c *sessionChannel) grant(n int, lingered bool) {
+// grant grants the bytes that the library took for granted in the last Read. Whether it did send them is not known of the
+// Read during which lingering began. So the first are granted again, and expected: the client then has what it should
+// or, once, that much more.
+func (c *sessionChannel) grant(n int) {
 	c.library.windowMu.Lock()
-	left := *c.library.consumed
-	size := c.granted + uint32(n) - min(left, c.granted+uint32(n)) // more is left of data that nobody reads, which is of no known type
-	c.granted = left
+	unread := c.ungranted + uint32(n)
+	c.ungranted = *c.library.consumed
+	size := unread - min(unread, c.ungranted) // more is left of data of a type that nobody reads
 	lingers := c.lingers.Load()
-	if lingers && !lingered {
+	if lingers && !c.expected && size > 0 {
+		c.expected = true
 		*c.library.window += size
 	}
 	c.library.windowMu.Unlock()

@@ -87,6 +87,49 @@ func TestChannelsThatTheirClientClosedFirstLeaveRoomForOthers(t *testing.T) {
 	})
 }
 
+func TestTerminalIsHungUpByItsClientsCloseThoughItsOutputHasEnded(t *testing.T) {
+	h := newHost(t)
+	p, ended := newLingering(), newGate()
+	p.stderr = nil
+	p.onEnd = ended.open
+	p.plays(h)
+	c, _ := h.dial("app")
+	ch, reqs := openChannel(t, c)
+	mustAccept(t, ch, "pty-req", ptyReqMsg{Term: "xterm", Columns: 80, Rows: 24})
+	mustAccept(t, ch, "exec", execMsg{"x"})
+	readAll(t, ch)
+	closeAndSync(t, c, ch)
+	ended.wait(t)
+	if r := receive(t, reqs); r == nil || r.Type != "exit-signal" {
+		t.Errorf("got %v, want exit-signal", r)
+	}
+}
+
+func TestEOFGoesEarlyInALibraryThatIsNotKnown(t *testing.T) {
+	client, opens := libraryPair(t)
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	serving.Go(func() {
+		ch, requests, err := receive(t, opens).Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		serving.Go(func() { gossh.DiscardRequests(requests) })
+		o := &output{ch: &sessionChannel{Channel: ch}}
+		o.linger()
+	})
+	ch, requests, err := client.OpenChannel("x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go gossh.DiscardRequests(requests)
+	if got := readAll(t, ch); got != "" {
+		t.Errorf("got %q", got)
+	}
+	ch.Close()
+}
+
 func TestProcessThatRunsOnBehindItsOutputHearsOfSignals(t *testing.T) {
 	h := newHost(t)
 	p := newLingering()

@@ -32,7 +32,8 @@ func (o *output) linger() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.ended {
-		o.ended = o.ch.linger()
+		o.ended = true
+		o.ch.linger()
 	}
 }
 

@@ -33,9 +33,9 @@ func (s *session) answerAll(requests <-chan *gossh.Request) {
 }
 
 // awaitLingering waits, when the client has closed a channel that lingers, until the channel is over. No request can
-// come, so input is behind all of them.
+// come, so input is behind all of them. A terminal is hung up by the close, as by OpenSSH's server.
 func (s *session) awaitLingering() {
-	if !s.ch.lingers.Load() {
+	if !s.ch.lingers.Load() || s.pty != nil {
 		return
 	}
 	for {
