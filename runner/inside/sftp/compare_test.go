@@ -297,6 +297,9 @@ func (p *peer) tree() (lines []string) {
 			return err
 		}
 		line := fmt.Sprintf("%q %o %d:%d %d links, %d bytes, %v", path[len(p.dir):], st.Mode, st.Uid, st.Gid, st.Nlink, sizeOf(&st), roughly(uint32(st.Mtim.Sec)))
+		if st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size >= 1<<20 {
+			line += fmt.Sprintf(", with holes: %t", st.Blocks*512 < st.Size/2)
+		}
 		if st.Mode&unix.S_IFMT == unix.S_IFREG && st.Size < 1<<20 {
 			content, err := os.ReadFile(path)
 			if err != nil {

@@ -36,9 +36,19 @@ const copyStep = 1 << 30
 // copyRange copies by the kernel where the file systems can, and else by hand. short is the error of an end before
 // all has been copied.
 func copyRange(from int, offset int64, to int, at int64, length uint64, short error) error {
+	holes := mayLeaveHoles(from, to)
 	for length > 0 {
+		step := min(length, copyStep)
+		if holes {
+			hole, data := extent(from, offset)
+			if hole = min(hole, length); hole > 0 && leaveHole(to, at, hole) {
+				offset, at, length = offset+int64(hole), at+int64(hole), length-hole
+				continue
+			}
+			step = min(step, data)
+		}
 		n, err := retry(func() (int, error) {
-			return unix.CopyFileRange(from, &offset, to, &at, int(min(length, copyStep)), 0)
+			return unix.CopyFileRange(from, &offset, to, &at, int(step), 0)
 		})
 		switch {
 		case err == unix.EXDEV || err == unix.EINVAL || err == unix.ENOSYS || err == unix.EOPNOTSUPP || err == unix.EBADF || err == nil && n == 0:

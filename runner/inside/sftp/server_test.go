@@ -313,6 +313,57 @@ func TestACopyBeyondTheEndSaysSo(t *testing.T) {
 	}
 }
 
+func TestACopyLeavesHolesWhereNothingIsInTheWay(t *testing.T) {
+	const far = 5 << 30
+	p := ours(t)
+	p.put("from", strings.Repeat("head", 1000))
+	p.local(os.Truncate(p.path("from"), far))
+	from, to := p.open("from", fxfRead|fxfWrite), p.open("to", fxfWrite|fxfCreat)
+	p.expect(p.call(fxpWrite, from, int64(far-4), "tail"), "status Success")
+	p.local(os.Truncate(p.path("from"), far+8192)) // a hole at the end, too
+	p.expect(p.extended("copy-data", from, int64(0), uint64(0), to, int64(0)), "status Success")
+	p.expectSparse("to", far+8192, map[int64]string{0: "headhead", 3996: "head\x00", far - 6: "\x00\x00tail\x00", far + 8184: "\x00\x00"})
+
+	p.expect(p.extended("copy-data", from, int64(1<<20), uint64(far), to, int64(far+8192)), "status End of file")
+	p.expectSparse("to", far+8192+far+8192-1<<20, map[int64]string{far + 8192 + far - 1<<20 - 6: "\x00\x00tail\x00"})
+}
+
+func TestACopyWritesTheZerosOfAHoleOverWhatIsThere(t *testing.T) {
+	p := ours(t)
+	p.put("from", "")
+	p.local(os.Truncate(p.path("from"), 1<<20))
+	p.put("to", strings.Repeat("x", 1<<20+3))
+	p.put("appended", "x")
+	from := p.open("from", fxfRead)
+	p.expect(p.extended("copy-data", from, int64(0), uint64(0), p.open("to", fxfWrite), int64(0)), "status Success")
+	p.expect(p.extended("copy-data", from, int64(0), uint64(0), p.open("appended", fxfWrite|fxfAppend), int64(5)), "status Success")
+	zeros := strings.Repeat("\x00", 1<<20)
+	for name, want := range map[string]string{"to": zeros + "xxx", "appended": "x" + zeros} {
+		if got, err := os.ReadFile(p.path(name)); string(got) != want || err != nil {
+			t.Errorf("%s has %d bytes, %d of them zeros, %v", name, len(got), bytes.Count(got, []byte{0}), err)
+		}
+	}
+}
+
+// expectSparse looks at a file that is nearly all holes: its size, what is allocated, and some of its content.
+func (p *peer) expectSparse(name string, size int64, content map[int64]string) {
+	p.t.Helper()
+	var st unix.Stat_t
+	p.local(unix.Stat(p.path(name), &st))
+	if st.Size != size || st.Blocks*512 > 1<<20 {
+		p.t.Errorf("%q has %d bytes, %d of them allocated, want %d and next to none", name, st.Size, st.Blocks*512, size)
+	}
+	file, err := os.Open(p.path(name))
+	p.local(err)
+	defer file.Close()
+	for at, want := range content {
+		got := make([]byte, len(want))
+		if n, err := file.ReadAt(got, at); string(got) != want {
+			p.t.Errorf("%q has %q at %d (%d bytes, %v), want %q", name, got, at, n, err, want)
+		}
+	}
+}
+
 func TestAPacketOfTheLargestSizeIsTaken(t *testing.T) {
 	p := ours(t)
 	h := p.open("f", fxfWrite|fxfRead|fxfCreat)
