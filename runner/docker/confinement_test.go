@@ -6,6 +6,8 @@
 package docker
 
 import (
+	"context"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,7 +21,8 @@ import (
 	"switchyard/test/rig"
 )
 
-// whatConfines prints all that the kernel tells a process of how it is confined and what it inherited.
+// whatConfines prints all that the kernel tells a process of how it is confined and what it inherited. What is in attr is
+// a security module's, and nothing where the kernel has none: see TestADescriptionHasTheContainersConfinement in package runc.
 const whatConfines = `grep -E '^(Umask|Uid|Gid|Groups|SigBlk|SigIgn|Cap|NoNewPrivs|Seccomp)' /proc/self/status; cat /proc/self/cgroup;` +
 	`cat /proc/self/attr/* 2>/dev/null; cat /proc/self/limits; cat /proc/self/oom_score_adj; cat /proc/self/?id_map /proc/self/setgroups;` +
 	`for n in /proc/self/ns/*; do readlink $n; done; ls /proc/self/fd | wc -l; env | sort`
@@ -44,6 +47,9 @@ func adjusted(adjust func(*container.Config, *container.HostConfig)) rig.Contain
 	return rig.ContainerSpec{Adjust: func(o *client.ContainerCreateOptions) { adjust(o.Config, o.HostConfig) }}
 }
 
+// unfiltered names the container whose system calls nobody filters.
+const unfiltered = "no seccomp filter"
+
 // confinements are containers that are confined each in its own way.
 var confinements = map[string]rig.ContainerSpec{
 	"default":          {},
@@ -58,7 +64,7 @@ var confinements = map[string]rig.ContainerSpec{
 	}),
 	"no capabilities":   adjusted(func(_ *container.Config, h *container.HostConfig) { h.CapDrop = []string{"ALL"} }),
 	"no new privileges": adjusted(func(_ *container.Config, h *container.HostConfig) { h.SecurityOpt = []string{"no-new-privileges"} }),
-	"no seccomp filter": adjusted(func(_ *container.Config, h *container.HostConfig) { h.SecurityOpt = []string{"seccomp=unconfined"} }),
+	unfiltered:          adjusted(func(_ *container.Config, h *container.HostConfig) { h.SecurityOpt = []string{"seccomp=unconfined"} }),
 	"limits": adjusted(func(_ *container.Config, h *container.HostConfig) {
 		// Some releases of runc race with their own Go runtime for the soft limit of open files, and give the hard
 		// one at times, whoever calls them: here both are the same.
@@ -72,9 +78,60 @@ func TestTheRuntimesProcessesAreConfinedAsDockersAre(t *testing.T) {
 	for name, spec := range confinements {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			expectConfinedAsDockers(t, open(t, ExecRunc, spec), "CapBnd")
+			filtered := "Seccomp:\t2\n"
+			if name == unfiltered { // but by what filters this test's own process, and so all that it starts
+				filtered = "Seccomp:\t" + status(t, "/proc/self")["Seccomp"] + "\n"
+			}
+			expectConfinedAsDockers(t, open(t, ExecRunc, spec), filtered)
 		})
 	}
+}
+
+// A terminal is made on another way, by the runtime's console.
+func TestTheRuntimesProcessesAreConfinedAsDockersAreOnATerminal(t *testing.T) {
+	t.Parallel()
+	w := open(t, ExecRunc, rig.ContainerSpec{})
+	for _, login := range []string{"root", "alice"} {
+		account := w.account(t, login)
+		want := ofTheGate.ReplaceAllString(w.execOnTerminal(t, account.User, strings.ReplaceAll(onATerminal, "%", whatConfines)), "")
+		account.Shell = "/bin/sh"
+		c := sshd.Command{Account: account, Line: strings.ReplaceAll(onATerminal, "%", whatConfines), Pty: &sshd.Pty{Term: "xterm"}}
+		got := ofTheGate.ReplaceAllString(inTheContainersCgroup(t, plain(w.run(t, c, "").stdout)), "")
+		if got != want || !strings.Contains(got, "Seccomp:\t2\n") || !strings.Contains(got, "/dev/pts/") {
+			t.Errorf("login %q: by the runtime\n%s\nby docker exec\n%s", login, got, want)
+		}
+	}
+}
+
+// onATerminal is what is printed there, with the terminal's name, whose number is nobody's to choose.
+const onATerminal = `tty | sed 's/[0-9]*$//'; %`
+
+// plain takes off what a terminal adds.
+func plain(output string) string { return strings.ReplaceAll(output, "\r\n", "\n") }
+
+// execOnTerminal is what a script prints by docker exec on a terminal.
+func (w *world) execOnTerminal(t *testing.T, user, script string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	engine := rig.NeedDocker(t).Client()
+	created, err := engine.ExecCreate(ctx, w.ID, client.ExecCreateOptions{
+		User: user, Cmd: []string{"/bin/sh", "-c", script}, TTY: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	attached, err := engine.ExecAttach(ctx, created.ID, client.ExecAttachOptions{TTY: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer attached.Close()
+	defer context.AfterFunc(ctx, attached.Close)()
+	output, err := io.ReadAll(attached.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plain(string(output))
 }
 
 // No engine starts a privileged container where its root lacks a capability.

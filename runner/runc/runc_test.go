@@ -9,10 +9,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -57,6 +59,40 @@ func TestADescriptionKeepsWhatItDoesNotKnow(t *testing.T) {
 		"noNewPrivileges": true, "capabilities": {"bounding": ["CAP_KILL"]}, "somethingNew": {"x": [1]}}`), &want)
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// What confines a process is in the description alone, and is the same for every kind of process. Labels of AppArmor and
+// SELinux can be compared with docker exec's only where the kernel has such a module.
+func TestADescriptionHasTheContainersConfinement(t *testing.T) {
+	const confinement = `"apparmorProfile": "docker-default", "selinuxLabel": "system_u:system_r:container_t:s0:c1,c2",
+		"noNewPrivileges": true, "oomScoreAdj": 7, "capabilities": {"bounding": ["CAP_KILL"], "effective": ["CAP_KILL"]},
+		"rlimits": [{"type": "RLIMIT_NPROC", "hard": 5, "soft": 4}], "scheduler": {"policy": "SCHED_BATCH"},
+		"ioPriority": {"class": "IOPRIO_CLASS_IDLE"}`
+	var want map[string]any
+	if err := json.Unmarshal([]byte("{"+confinement+"}"), &want); err != nil {
+		t.Fatal(err)
+	}
+	tmpl, err := newTemplate(t, `{"process": {"args": ["init"], "cwd": "/", `+confinement+`}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, c := range map[string]Command{
+		"on pipes":      {},
+		"on a terminal": {Pty: &sshd.Pty{Size: sshd.WindowSize{Rows: 1, Columns: 2}}},
+		"of a login":    {User: &User{UID: 1, GID: 2, Groups: []uint32{3}}, Env: []string{"A=1"}},
+		"aside":         {Aside: true},
+	} {
+		text, err := tmpl.describe(c)
+		var got map[string]any
+		if err := errors.Join(err, json.Unmarshal(text, &got)); err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range want {
+			if !reflect.DeepEqual(got[name], value) {
+				t.Errorf("a process %s: %s is %v, want %v", kind, name, got[name], value)
+			}
+		}
 	}
 }
 
@@ -146,6 +182,20 @@ func TestARunnerThatIsConfinedOtherwiseIsRefused(t *testing.T) {
 	if err := s.confinedAlike(); err != nil {
 		t.Errorf("like itself: %v", err)
 	}
+	other := exec.Command("setpriv", "--no-new-privs", "cat")
+	stdin, _ := other.StdinPipe()
+	stdout, _ := other.StdoutPipe()
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(stdin, "x") // its answer comes from cat, and not from setpriv any more
+	io.ReadFull(stdout, make([]byte, 1))
+	s.pid = other.Process.Pid
+	if err := s.confinedAlike(); err == nil || !strings.Contains(err.Error(), `(NoNewPrivs "0", Docker has "1"): start it with the same (systemd: NoNewPrivileges=)`) {
+		t.Errorf("unlike a process that may get no privileges: %v", err)
+	}
+	stdin.Close()
+	_ = other.Wait()
 	if got := statusField([]byte("Name:\tx\nNoNewPrivs:\t1\n"), "NoNewPrivs"); got != "1" {
 		t.Errorf("got %q", got)
 	}
