@@ -14,6 +14,9 @@ const (
 	Ended   State = "ended"   // it exited, or its record was ended
 )
 
+// MaxExecReason is how many bytes ReportRunner.ExecReason may have.
+const MaxExecReason = 500
+
 // Container is a container record. Times are UTC.
 type Container struct {
 	ID      ContainerID       `json:"id"`
@@ -28,6 +31,9 @@ type Container struct {
 	State    State  `json:"state"`
 	ExitCode *int   `json:"exit_code,omitempty"` // set when State is Ended and the code is known
 	Exec     string `json:"exec,omitempty"`      // how the runner starts processes: "docker", "runc", "host"
+	// ExecReason says why processes are started by docker exec. It is empty for the other ways, and where the
+	// runner is of a version that does not tell.
+	ExecReason string `json:"exec_reason,omitempty"`
 
 	// RunnerAddress is "host:port". Only admins are shown it.
 	RunnerAddress string `json:"runner_address,omitempty"`
@@ -80,6 +86,9 @@ type ReportRunner struct {
 	Node     string `json:"node"`                // the machine's name
 	DockerID string `json:"docker_id,omitempty"` // full engine id of the container it serves
 	Exec     string `json:"exec,omitempty"`
+	// ExecReason is as in Container: one printable line of at most MaxExecReason bytes. A controller of an earlier
+	// version refuses a report that has it, with CodeBadRequest.
+	ExecReason string `json:"exec_reason,omitempty"`
 }
 
 // RunnerReported is the answer to ReportRunner.

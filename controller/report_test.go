@@ -70,6 +70,31 @@ func TestReportMakesAContainerRunAndCertifiesItsHostKey(t *testing.T) {
 	}
 }
 
+func TestTheRecordHasTheReasonOfTheLatestReport(t *testing.T) {
+	w := newWorld(t, nil)
+	c := w.register("default", "web")
+	longest := strings.Repeat("é", api.MaxExecReason/2)
+	for _, r := range []api.ReportRunner{
+		{Exec: "docker", ExecReason: "the runtime is missing: install it"},
+		{Exec: "docker", ExecReason: longest},
+		{Exec: "runc"},
+		{Exec: "docker", ExecReason: "--exec docker asks for that"},
+		{Exec: "docker"}, // a runner of an earlier version does not tell
+	} {
+		r.Address, r.HostKey, r.Node = "10.0.0.7:4022", testHostKey, "node-1"
+		if a := w.signed(c, "POST", api.PathContainerRunner(c.ID), r); a.status != 200 {
+			t.Fatalf("%+v: %d %s", r, a.status, a.body)
+		}
+		v := must[api.Container](w, 200, "GET", api.PathContainer("web"), w.admin, nil)
+		if v.Exec != r.Exec || v.ExecReason != r.ExecReason {
+			t.Errorf("the record has exec %q and the reason %q after %+v", v.Exec, v.ExecReason, r)
+		}
+		if a := w.call("GET", api.PathContainer("web"), w.admin, nil); strings.Contains(string(a.body), "exec_reason") != (r.ExecReason != "") {
+			t.Errorf("after %+v: %s", r, a.body)
+		}
+	}
+}
+
 func TestReportIsSignedByItsOwnContainersKey(t *testing.T) {
 	w := newWorld(t, nil)
 	c, other := w.register("default", "web"), w.register("default", "db")
@@ -138,23 +163,27 @@ func TestReportThatMakesNoSenseIsRefused(t *testing.T) {
 	good := api.ReportRunner{Address: "10.0.0.7:1", HostKey: testHostKey, Node: "n", DockerID: "abcdef0123", Exec: "docker"}
 	path := api.PathContainerRunner(c.ID)
 	for name, change := range map[string]func(*api.ReportRunner){
-		"no address":       func(r *api.ReportRunner) { r.Address = "" },
-		"no port":          func(r *api.ReportRunner) { r.Address = "10.0.0.7" },
-		"port 0":           func(r *api.ReportRunner) { r.Address = "10.0.0.7:0" },
-		"a named port":     func(r *api.ReportRunner) { r.Address = "10.0.0.7:ssh" },
-		"no host":          func(r *api.ReportRunner) { r.Address = ":22" },
-		"any address":      func(r *api.ReportRunner) { r.Address = "0.0.0.0:22" },
-		"any IPv6 address": func(r *api.ReportRunner) { r.Address = "[::]:22" },
-		"a line break":     func(r *api.ReportRunner) { r.Address = "a\nb:22" },
-		"a long address":   func(r *api.ReportRunner) { r.Address = strings.Repeat("a", 300) + ":22" },
-		"no host key":      func(r *api.ReportRunner) { r.HostKey = "" },
-		"two host keys":    func(r *api.ReportRunner) { r.HostKey += "\n" + testHostKey },
-		"a key's options":  func(r *api.ReportRunner) { r.HostKey = "no-pty " + r.HostKey },
-		"a huge host key":  func(r *api.ReportRunner) { r.HostKey += strings.Repeat(" ", 5000) },
-		"no node":          func(r *api.ReportRunner) { r.Node = "" },
-		"a node of colour": func(r *api.ReportRunner) { r.Node = "\x1b[31m" },
-		"a Docker name":    func(r *api.ReportRunner) { r.DockerID = "web" },
-		"a strange exec":   func(r *api.ReportRunner) { r.Exec = "a b" },
+		"no address":            func(r *api.ReportRunner) { r.Address = "" },
+		"no port":               func(r *api.ReportRunner) { r.Address = "10.0.0.7" },
+		"port 0":                func(r *api.ReportRunner) { r.Address = "10.0.0.7:0" },
+		"a named port":          func(r *api.ReportRunner) { r.Address = "10.0.0.7:ssh" },
+		"no host":               func(r *api.ReportRunner) { r.Address = ":22" },
+		"any address":           func(r *api.ReportRunner) { r.Address = "0.0.0.0:22" },
+		"any IPv6 address":      func(r *api.ReportRunner) { r.Address = "[::]:22" },
+		"a line break":          func(r *api.ReportRunner) { r.Address = "a\nb:22" },
+		"a long address":        func(r *api.ReportRunner) { r.Address = strings.Repeat("a", 300) + ":22" },
+		"no host key":           func(r *api.ReportRunner) { r.HostKey = "" },
+		"two host keys":         func(r *api.ReportRunner) { r.HostKey += "\n" + testHostKey },
+		"a key's options":       func(r *api.ReportRunner) { r.HostKey = "no-pty " + r.HostKey },
+		"a huge host key":       func(r *api.ReportRunner) { r.HostKey += strings.Repeat(" ", 5000) },
+		"no node":               func(r *api.ReportRunner) { r.Node = "" },
+		"a node of colour":      func(r *api.ReportRunner) { r.Node = "\x1b[31m" },
+		"a Docker name":         func(r *api.ReportRunner) { r.DockerID = "web" },
+		"a strange exec":        func(r *api.ReportRunner) { r.Exec = "a b" },
+		"a long reason":         func(r *api.ReportRunner) { r.ExecReason = strings.Repeat("a", api.MaxExecReason+1) },
+		"a reason of two lines": func(r *api.ReportRunner) { r.ExecReason = "one\ntwo" },
+		"a reason of colour":    func(r *api.ReportRunner) { r.ExecReason = "\x1b[31mred" },
+		"a reason turned round": func(r *api.ReportRunner) { r.ExecReason = "\u202ewhy" },
 	} {
 		bad := good
 		change(&bad)

@@ -93,6 +93,9 @@ func checkReport(r *api.ReportRunner) error {
 	if len(r.Exec) > maxExec || !execForm.MatchString(r.Exec) {
 		return fmt.Errorf("exec %.80q does not fit: use up to %d of a-z, 0-9 and \"-\"", r.Exec, maxExec)
 	}
+	if err := checkText("reason for exec", r.ExecReason, api.MaxExecReason); err != nil {
+		return err
+	}
 	if err := checkDockerID(r.DockerID); err != nil {
 		return err
 	}

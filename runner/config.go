@@ -50,6 +50,9 @@ type Config struct {
 	Node     string // the machine's name. Required.
 	DockerID string // the engine's id of the container, if it has one
 	Exec     string // how processes are started: "docker", "runc", "host"
+	// ExecReason says why they are started by docker exec, for the container's record. What is not printable, and
+	// what is beyond api.MaxExecReason bytes, is not reported.
+	ExecReason string
 
 	// Follow waits for the container's end and returns its exit code, nil when that is not known. An
 	// error says that it could not be followed any longer, which ends the runner. Nil: there is nothing to follow.

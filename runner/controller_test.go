@@ -27,6 +27,8 @@ type fakeController struct {
 	// Errors to answer with, first to last, before the calls succeed.
 	reportErrors, endErrors []error
 	renewIn                 time.Duration          // 0: an hour
+	old                     bool                   // it refuses a reason for exec, which it does not know
+	refused                 int                    // for that
 	forge                   func(*ssh.Certificate) // changes certificates before they are signed
 }
 
@@ -57,6 +59,10 @@ func (c *fakeController) Report(ctx context.Context, r api.ReportRunner) (api.Ru
 	defer c.mu.Unlock()
 	if err := next(&c.reportErrors); err != nil {
 		return api.RunnerReported{}, err
+	}
+	if c.old && r.ExecReason != "" {
+		c.refused++
+		return api.RunnerReported{}, api.NewProblem(400, api.CodeBadRequest, "The request is not right", `the field "exec_reason" is not known here`)
 	}
 	line, err := c.sign(r.HostKey)
 	if err != nil {

@@ -32,6 +32,8 @@ type registrar struct {
 	key        *hostKey
 	heartbeat  time.Duration
 	log        logrus.FieldLogger
+
+	reasonAfter time.Time // until then the reason is not reported: the controller does not know it
 }
 
 // register reports until the controller has answered. It gives up when the controller's answer will not
@@ -85,7 +87,7 @@ func (g *registrar) again(ctx context.Context) (api.RunnerReported, error) {
 
 // once makes one attempt, and takes the certificate that it yields into use.
 func (g *registrar) once(ctx context.Context) (api.RunnerReported, error) {
-	reported, err := g.controller.Report(ctx, g.report)
+	reported, err := g.tell(ctx)
 	if err != nil {
 		return reported, err
 	}

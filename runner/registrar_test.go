@@ -46,9 +46,11 @@ func serial(t *testing.T, k *hostKey) uint64 {
 }
 
 func TestTheReportSaysWhatTheControllerNeeds(t *testing.T) {
-	w := launch(t, func(c *Config) { c.DockerID, c.Exec, c.Advertise = "abc", "docker", "node-1.example" })
+	w := launch(t, func(c *Config) {
+		c.DockerID, c.Exec, c.ExecReason, c.Advertise = "abc", "docker", "the reason", "node-1.example"
+	})
 	got := bounded(t, "the report", w.reports)
-	if got.Node != "node-1" || got.DockerID != "abc" || got.Exec != "docker" || !strings.HasPrefix(got.Address, "node-1.example:") {
+	if got.Node != "node-1" || got.DockerID != "abc" || got.Exec != "docker" || got.ExecReason != "the reason" || !strings.HasPrefix(got.Address, "node-1.example:") {
 		t.Errorf("the report is %+v", got)
 	}
 	if key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(got.HostKey)); err != nil || key.Type() != ssh.KeyAlgoED25519 {

@@ -151,7 +151,7 @@ func (r *Runner) registrar(address string) *registrar {
 		log:        r.cfg.Log,
 		report: api.ReportRunner{
 			Address: address, HostKey: r.key.line(), Node: r.cfg.Node,
-			DockerID: r.cfg.DockerID, Exec: r.cfg.Exec,
+			DockerID: r.cfg.DockerID, Exec: r.cfg.Exec, ExecReason: oneLine(r.cfg.ExecReason, api.MaxExecReason),
 		},
 	}
 }

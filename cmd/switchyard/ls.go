@@ -59,7 +59,7 @@ func stateOf(c api.Container) string {
 func containerFields(c api.Container) [][2]string {
 	return [][2]string{
 		{"id", string(c.ID)}, {"name", c.Name}, {"project", c.Project}, {"owner", c.Owner}, {"state", stateOf(c)},
-		{"node", c.Node}, {"docker id", c.DockerID}, {"exec", c.Exec}, {"runner address", c.RunnerAddress},
+		{"node", c.Node}, {"docker id", c.DockerID}, {"exec", c.Exec}, {"exec reason", c.ExecReason}, {"runner address", c.RunnerAddress},
 		{"labels", labels(c.Labels)}, {"shell access", showSwitch(c.ShellAccess)},
 		{"sessions", strconv.Itoa(c.Sessions)}, {"reusable", strconv.FormatBool(c.Reusable)},
 		{"created", show.Time(&c.CreatedAt)}, {"started", show.Time(c.StartedAt)}, {"ended", show.Time(c.EndedAt)},

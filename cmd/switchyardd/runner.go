@@ -215,7 +215,7 @@ func (o *runnerOptions) setDocker(ctx context.Context, c *runner.Config, program
 		engine.Close()
 		return nil, err
 	}
-	c.Target, c.Exec, c.DockerID = t, string(t.Exec()), t.Info().ID
+	c.Target, c.Exec, c.ExecReason, c.DockerID = t, string(t.Exec()), t.ExecReason(), t.Info().ID
 	c.Subsystems = map[string]sshd.StartFunc{"sftp": t.SFTP}
 	c.Sessions = t.Sessions
 	c.Follow = func(ctx context.Context) (*int, error) { return follow(ctx, t, c.Log) }

@@ -197,7 +197,7 @@ func TestARunnerServesUntilItIsToldToStop(t *testing.T) {
 	}
 	select {
 	case r := <-reports:
-		if r.Node != "node-1" || r.Exec != "host" || !strings.HasPrefix(r.Address, "127.0.0.1:") {
+		if r.Node != "node-1" || r.Exec != "host" || r.ExecReason != "" || !strings.HasPrefix(r.Address, "127.0.0.1:") {
 			t.Errorf("the report is %+v", r)
 		}
 	case <-time.After(limit):

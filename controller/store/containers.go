@@ -13,14 +13,14 @@ import (
 	"switchyard/controller"
 )
 
-const containerNames = "id, name, project, owner, labels, docker_id, node, state, exit_code, exec, runner_address, host_key, " +
+const containerNames = "id, name, project, owner, labels, docker_id, node, state, exit_code, exec, exec_reason, runner_address, host_key, " +
 	"shell_access, reusable, opened_at, last_opened_at, created_at, started_at, ended_at"
 
 // containerColumns is containerNames of the table c.
 var containerColumns = "c." + strings.ReplaceAll(containerNames, ", ", ", c.")
 
 func containerDest(c *api.Container) []any {
-	return []any{&c.ID, &c.Name, &c.Project, &c.Owner, labelsIn{&c.Labels}, &c.DockerID, &c.Node, &c.State, &c.ExitCode, &c.Exec,
+	return []any{&c.ID, &c.Name, &c.Project, &c.Owner, labelsIn{&c.Labels}, &c.DockerID, &c.Node, &c.State, &c.ExitCode, &c.Exec, &c.ExecReason,
 		&c.RunnerAddress, &c.HostKey, &c.ShellAccess, &c.Reusable, nullTimeIn{&c.OpenedAt}, nullTimeIn{&c.LastOpenedAt},
 		timeIn{&c.CreatedAt}, nullTimeIn{&c.StartedAt}, nullTimeIn{&c.EndedAt}}
 }
@@ -34,8 +34,8 @@ func (s *Store) CreateContainer(ctx context.Context, c api.Container) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, "INSERT INTO containers ("+containerNames+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		c.ID, c.Name, c.Project, c.Owner, labels, c.DockerID, c.Node, c.State, c.ExitCode, c.Exec,
+	_, err = s.exec(ctx, "INSERT INTO containers ("+containerNames+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		c.ID, c.Name, c.Project, c.Owner, labels, c.DockerID, c.Node, c.State, c.ExitCode, c.Exec, c.ExecReason,
 		c.RunnerAddress, c.HostKey, c.ShellAccess, c.Reusable, nullMicros(c.OpenedAt), nullMicros(c.LastOpenedAt),
 		micros(c.CreatedAt), nullMicros(c.StartedAt), nullMicros(c.EndedAt))
 	return err
@@ -120,8 +120,8 @@ func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.Repo
 			return err
 		}
 		row := tx.QueryRowContext(ctx, "UPDATE containers SET state = 'running', started_at = coalesce(started_at, ?), "+
-			"runner_address = ?, host_key = ?, node = ?, docker_id = ?, exec = ? WHERE id = ? RETURNING "+containerNames,
-			micros(at), r.Address, r.HostKey, r.Node, r.DockerID, r.Exec, id)
+			"runner_address = ?, host_key = ?, node = ?, docker_id = ?, exec = ?, exec_reason = ? WHERE id = ? RETURNING "+containerNames,
+			micros(at), r.Address, r.HostKey, r.Node, r.DockerID, r.Exec, r.ExecReason, id)
 		c, err = scanContainer(row)
 		return known(err)
 	})
@@ -130,7 +130,8 @@ func (s *Store) ReportRunner(ctx context.Context, id api.ContainerID, r api.Repo
 
 // reported is the report that the record holds.
 func reported(c api.Container) api.ReportRunner {
-	return api.ReportRunner{Address: c.RunnerAddress, HostKey: c.HostKey, Node: c.Node, DockerID: c.DockerID, Exec: c.Exec}
+	return api.ReportRunner{Address: c.RunnerAddress, HostKey: c.HostKey, Node: c.Node, DockerID: c.DockerID,
+		Exec: c.Exec, ExecReason: c.ExecReason}
 }
 
 func mayReport(c api.Container, r api.ReportRunner, over string) error {

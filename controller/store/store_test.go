@@ -67,7 +67,7 @@ func TestContainerComesBackAsItWas(t *testing.T) {
 	code, yes, opened, last, started, ended := -7, true, at(2), at(3), at(4), at(5)
 	full := api.Container{
 		ID: "i", Name: "n", Project: "shop", Owner: "alice", Labels: map[string]string{"a": "\x00\"'"}, DockerID: "abc", Node: "é",
-		State: api.Ended, ExitCode: &code, Exec: "docker", RunnerAddress: "h:1", HostKey: "k", ShellAccess: &yes,
+		State: api.Ended, ExitCode: &code, Exec: "docker", ExecReason: "why", RunnerAddress: "h:1", HostKey: "k", ShellAccess: &yes,
 		OpenedAt: &opened, LastOpenedAt: &last, CreatedAt: at(1), StartedAt: &started, EndedAt: &ended,
 	}
 	for _, c := range []api.Container{full, container("j", "n", "shop")} {
@@ -227,12 +227,17 @@ func TestReportThatChangesNothingIsNotWritten(t *testing.T) {
 	s := newStore(t)
 	s.mustCreate(t, container("1", "web", "shop"))
 	r := api.ReportRunner{Address: "h:1", HostKey: "k", Node: "n", DockerID: "abc", Exec: "docker"}
-	for i, want := range []bool{true, false, false, true} {
-		if i == 3 {
+	for i, want := range []bool{true, false, false, true, true, false, true} {
+		switch i {
+		case 3:
 			r.Address = "h:2"
+		case 4:
+			r.ExecReason = "why"
+		case 6:
+			r.ExecReason = "" // as a runner of an earlier version reports
 		}
 		c, changed, err := s.ReportRunner(t.Context(), "1", r, "h:1", at(int64(i)))
-		if err != nil || changed != want || c.State != api.Running || !c.StartedAt.Equal(at(0)) || c.RunnerAddress != r.Address {
+		if err != nil || changed != want || c.State != api.Running || !c.StartedAt.Equal(at(0)) || c.RunnerAddress != r.Address || c.ExecReason != r.ExecReason {
 			t.Errorf("report %d: changed %v, %v: %+v", i, changed, err, c)
 		}
 	}
@@ -406,10 +411,14 @@ func TestSchemaIsKeptAndANewerOneRefused(t *testing.T) {
 
 func TestStepOfAMigrationThatFailsIsUndone(t *testing.T) {
 	s := newStore(t)
-	if err := step(t.Context(), s.w, "CREATE TABLE half (a); CREATE TABLE users (a);", 2); err == nil {
+	steps, err := migrations()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := step(t.Context(), s.w, "CREATE TABLE half (a); CREATE TABLE users (a);", len(steps)+1); err == nil {
 		t.Fatal("a table was made twice")
 	}
-	if v, err := schemaVersion(t.Context(), s.w); err != nil || v != 1 {
+	if v, err := schemaVersion(t.Context(), s.w); err != nil || v != len(steps) {
 		t.Errorf("version %d, %v", v, err)
 	}
 	if _, err := s.w.Exec("SELECT * FROM half"); err == nil {

@@ -45,7 +45,7 @@ func TestAutoIsTheRuntimeAndSaysSo(t *testing.T) {
 	t.Parallel()
 	w := open(t, ExecDocker, rig.ContainerSpec{})
 	target, hook, err := openLogged(t, w.Container, "")
-	if err != nil || target.Exec() != ExecRunc || !saysOnce(hook, "started by runc") {
+	if err != nil || target.Exec() != ExecRunc || target.ExecReason() != "" || !saysOnce(hook, "started by runc") {
 		t.Errorf("%v, %v", err, hook.AllEntries())
 	}
 }
@@ -61,7 +61,11 @@ func TestAutoFallsBackToDockerAndSaysWhy(t *testing.T) {
 	if err := other.setStarter(t.Context(), ExecAuto); err != nil || other.Exec() != ExecDocker {
 		t.Errorf("%v, %v", err, other.Exec())
 	}
-	if !saysOnce(hook, "started by docker exec, since the container's runtime cannot be called directly: runc does not know the container") {
+	why := other.ExecReason()
+	if !strings.HasPrefix(why, "the container's runtime cannot be called directly: runc does not know the container") || !strings.Contains(why, "start the runner where it sees") {
+		t.Errorf("the reason is %q", why)
+	}
+	if !saysOnce(hook, "started by docker exec, since "+why) {
 		t.Errorf("the log is %v", hook.AllEntries())
 	}
 	if err := other.setStarter(t.Context(), ExecRunc); err == nil || !strings.Contains(err.Error(), "choose --exec auto or docker") {
@@ -69,6 +73,15 @@ func TestAutoFallsBackToDockerAndSaysWhy(t *testing.T) {
 	}
 	if err := other.setStarter(t.Context(), "podman"); err == nil || !strings.Contains(err.Error(), `"podman"`) {
 		t.Errorf("asked for nonsense: %v", err)
+	}
+}
+
+func TestDockerExecThatWasAskedForSaysSo(t *testing.T) {
+	t.Parallel()
+	w := open(t, ExecDocker, rig.ContainerSpec{})
+	target, hook, err := openLogged(t, w.Container, ExecDocker)
+	if err != nil || target.Exec() != ExecDocker || target.ExecReason() != "--exec docker asks for that" || !saysOnce(hook, "since --exec docker asks for that") {
+		t.Errorf("%v, %v", err, hook.AllEntries())
 	}
 }
 

@@ -54,11 +54,16 @@ func (t *Target) Exec() Exec {
 	return ExecDocker
 }
 
+// ExecReason says why processes are started by docker exec: one line for whoever runs the runner, without that it is
+// so. It is empty when they are started by the runtime.
+func (t *Target) ExecReason() string { return t.why }
+
 // setStarter chooses the way, and says in the log which, and why where it is not the better one.
 func (t *Target) setStarter(ctx context.Context, wanted Exec) error {
-	t.starter = engineExec{t}
+	t.starter, t.why = engineExec{t}, ""
 	switch wanted {
 	case ExecDocker:
+		t.leaveToDocker("--exec docker asks for that")
 		return nil
 	case ExecAuto, ExecRunc, "":
 	default:
@@ -73,9 +78,14 @@ func (t *Target) setStarter(ctx context.Context, wanted Exec) error {
 		runtime.Close()
 		return t.ended()
 	case wanted == ExecRunc:
-		return fmt.Errorf("container %q: its runtime cannot be called directly: %v: choose --exec auto or docker", t.name, err)
+		return fmt.Errorf("container %q: its runtime cannot be called directly: %v; or choose --exec auto or docker", t.name, err)
 	default:
-		t.log.Infof("processes are started by docker exec, since the container's runtime cannot be called directly: %v", err)
+		t.leaveToDocker(fmt.Sprintf("the container's runtime cannot be called directly: %v", err))
 	}
 	return nil
+}
+
+func (t *Target) leaveToDocker(why string) {
+	t.why = why
+	t.log.Infof("processes are started by docker exec, since %s", why)
 }

@@ -95,6 +95,7 @@ type Target struct {
 	helper   *helper.Program // nil: none
 	sessions *sessions.Keeper
 	starter  starter
+	why      string         // why it is docker exec; empty when it is not
 	cleanups sync.WaitGroup // what ends failed starts in the background
 }
 

@@ -59,7 +59,7 @@ func (t template) inherit(main int) error {
 			continue
 		}
 		if l.Hard > ours[name].Hard && !mayRaise() {
-			return fmt.Errorf("this runner may not raise its limit %s to Docker's", name)
+			return fmt.Errorf("this runner may not raise its limit %s to Docker's: raise it where the runner is started", name)
 		}
 		all = append(all, l)
 	}

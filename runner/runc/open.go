@@ -63,7 +63,7 @@ func Open(ctx context.Context, c Config) (*Runtime, error) {
 		c.Log = quiet
 	}
 	if os.Geteuid() != 0 {
-		return nil, errors.New("the container's runtime asks for root")
+		return nil, errors.New("the container's runtime asks for root: start the runner as root")
 	}
 	shim, err := findShim(c.PID)
 	if err != nil {
@@ -108,6 +108,9 @@ func (r *Runtime) use(ctx context.Context, s *shim) (err error) {
 	return r.process.inherit(r.cfg.PID)
 }
 
+// root is where the runtime keeps the state of its containers.
+func (r *Runtime) root() string { return r.options[1] } // as shim.flags has it
+
 // Name is the runtime's, "runc" or "crun".
 func (r *Runtime) Name() string { return filepath.Base(r.program.path) }
 
@@ -135,7 +138,7 @@ func (r *Runtime) state(ctx context.Context) (state, error) {
 	cmd.Env, cmd.Dir = environment(), "/"
 	out, err := cmd.Output()
 	if err != nil {
-		return state{}, fmt.Errorf("%s does not know the container (%v)", r.Name(), err)
+		return state{}, fmt.Errorf("%s does not know the container (%v): start the runner where it sees Docker's files, among them %q", r.Name(), err, r.root())
 	}
 	var s state
 	if err := json.Unmarshal(out, &s); err != nil {

@@ -45,7 +45,7 @@ func findShim(main int) (*shim, error) {
 	}
 	words := strings.Split(string(arguments), "\x00")
 	if base := filepath.Base(words[0]); !strings.HasPrefix(base, "containerd-shim-runc-") {
-		return nil, fmt.Errorf("the container is kept by %.40q and not by containerd's shim for runc", base)
+		return nil, fmt.Errorf("the container is kept by %.40q and not by containerd's shim for runc: only docker exec starts processes there", base)
 	}
 	s := &shim{pid: parent, namespace: argument(words, "-namespace")}
 	if s.namespace == "" {
@@ -61,7 +61,7 @@ func (s *shim) readOptions() error {
 	}
 	text, err := os.ReadFile(filepath.Join(bundle, "options.json"))
 	if err != nil {
-		return fmt.Errorf("the options of the container's runtime: %v", err)
+		return fmt.Errorf("the options of the container's runtime: %v: start the runner where it sees Docker's files", err)
 	}
 	if err := json.Unmarshal(text, &s.runtime); err != nil {
 		return fmt.Errorf("the options of the container's runtime: %v", err)
@@ -89,7 +89,7 @@ func (s *shim) program() (string, error) {
 		name = "runc"
 	}
 	if base := filepath.Base(name); base != "runc" && base != "crun" {
-		return "", fmt.Errorf("the container's runtime is %q, and neither runc nor crun", base)
+		return "", fmt.Errorf("the container's runtime is %q, and neither runc nor crun: only docker exec starts processes there", base)
 	}
 	if filepath.IsAbs(name) {
 		return exec.LookPath(name)
@@ -101,7 +101,7 @@ func (s *shim) program() (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("the container's runtime, %q, is not in the PATH of Docker nor of this runner", name)
+	return "", fmt.Errorf("the container's runtime, %q, is not in the PATH of Docker nor of this runner: add its directory to that of this runner", name)
 }
 
 func (s *shim) path() []string {
@@ -123,6 +123,14 @@ func (s *shim) flags() []string {
 	return flags
 }
 
+// confinement are the fields of /proc/PID/status that say how a process is confined, and what sets them in a unit
+// (systemd.exec(5)).
+var confinement = []struct{ name, setting string }{
+	{"NoNewPrivs", "NoNewPrivileges="},
+	{"Seccomp", "SystemCallFilter= and others"},
+	{"CapBnd", "CapabilityBoundingSet="},
+}
+
 // confinedAlike refuses where this process is confined in another way than the engine: its processes inherit
 // that, and no runtime can take it off again. A runtime enters the user namespace of a container that has one of its
 // own, and no other: for an engine that is itself in one (rootless Docker) the processes would be in ours, and what
@@ -139,9 +147,9 @@ func (s *shim) confinedAlike() error {
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"NoNewPrivs", "Seccomp", "CapBnd"} {
-		if a, b := statusField(ours, name), statusField(theirs, name); a != b {
-			return fmt.Errorf("this runner is confined in another way than Docker (%s %q, Docker has %q)", name, a, b)
+	for _, field := range confinement {
+		if a, b := statusField(ours, field.name), statusField(theirs, field.name); a != b {
+			return fmt.Errorf("this runner is confined in another way than Docker (%s %q, Docker has %q): start it with the same (systemd: %s)", field.name, a, b, field.setting)
 		}
 	}
 	return nil
@@ -158,7 +166,7 @@ func (s *shim) usersAlike() error {
 		return err
 	}
 	if !os.SameFile(ours, theirs) {
-		return errors.New("this runner is in another user namespace than Docker, as with rootless Docker")
+		return errors.New("this runner is in another user namespace than Docker, as with rootless Docker: only docker exec starts processes there")
 	}
 	return nil
 }
