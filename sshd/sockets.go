@@ -21,7 +21,7 @@ type PortListener interface {
 // SocketTarget is a Target that has unix-domain sockets and files.
 type SocketTarget interface {
 	// Sockets gives access to them as the account. It does nothing in the target yet: what Sockets' methods need
-	// there, the first of them starts. The caller calls Close.
+	// there, the first of them starts. The caller calls Close. The error's text is for the user.
 	Sockets(a Account) (Sockets, error)
 }
 

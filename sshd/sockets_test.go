@@ -195,6 +195,10 @@ func TestSocketForwardThatCannotBeIsRefusedInPlainWords(t *testing.T) {
 	refusedChannel(t, c, kind, encode("/a\x00b", "", 0), gossh.ConnectionFailed, `is not the path of a socket`)
 	refusedChannel(t, c, kind, encode("/x", ""), gossh.ConnectionFailed, "malformed")
 
+	target.refuses = errors.New("sockets take what is not here")
+	c, _ = h.dial("app")
+	refusedChannel(t, c, kind, encode("/x", "", 0), gossh.ConnectionFailed, "sockets take what is not here")
+
 	h.grant.Features = []api.Feature{api.FeatureShell, api.FeatureRemoteForward}
 	c, _ = h.dial("app")
 	refusedChannel(t, c, kind, encode("/x", "", 0), gossh.Prohibited, "you may not forward ports")

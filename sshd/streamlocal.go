@@ -41,7 +41,12 @@ func (c *connection) openStreamLocal(open gossh.NewChannel, window int) {
 		c.reject(open, refusal{gossh.ConnectionFailed, oneLine(err.Error())})
 		return
 	}
-	conn, err := c.dialSocket(m.Path)
+	sockets, err := c.sockets()
+	if err != nil { // no path would do
+		c.reject(open, refusal{gossh.ConnectionFailed, oneLine(err.Error())})
+		return
+	}
+	conn, err := c.dialSocket(sockets, m.Path)
 	if err != nil {
 		c.log.WithError(err).Debugf("dialling the socket %s", quote(m.Path))
 		c.reject(open, refusal{gossh.ConnectionFailed, socketReason(err)})
@@ -50,11 +55,7 @@ func (c *connection) openStreamLocal(open gossh.NewChannel, window int) {
 	c.serveDialled(open, conn, window)
 }
 
-func (c *connection) dialSocket(path string) (net.Conn, error) {
-	sockets, err := c.sockets()
-	if err != nil {
-		return nil, err
-	}
+func (c *connection) dialSocket(sockets Sockets, path string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.DialTimeout)
 	defer cancel()
 	return sockets.Dial(ctx, path)
@@ -63,8 +64,6 @@ func (c *connection) dialSocket(path string) (net.Conn, error) {
 // socketReason is a failed dial of a socket in the words that a person knows.
 func socketReason(err error) string {
 	switch {
-	case errors.Is(err, errNoSockets):
-		return errNoSockets.Error()
 	case errors.Is(err, fs.ErrNotExist):
 		return "there is no such socket"
 	case errors.Is(err, fs.ErrPermission):
