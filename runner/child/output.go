@@ -50,12 +50,22 @@ func (o *output) Read(p []byte) (int, error) {
 	if o.finished {
 		return o.readRest(p)
 	}
-	n, err := o.file.Read(p)
+	n, err := again(o.file.Read, p)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return o.readNow(p) // end waits for the lock
 	case errors.Is(err, unix.EIO):
 		err = io.EOF // a terminal's way to say that its other side is closed, pty(7)
+	}
+	return n, err
+}
+
+// again reads, and once more when the other side of a terminal is closed. Linux looks for data first and for the close
+// then (n_tty_read in its n_tty.c): of what is written and followed by the close between the two, the first
+// EIO knows nothing. It was seen in one of some thousand commands that ended with a burst, on a busy machine.
+func again(read func([]byte) (int, error), p []byte) (n int, err error) {
+	if n, err = read(p); errors.Is(err, unix.EIO) {
+		n, err = read(p)
 	}
 	return n, err
 }
@@ -72,16 +82,20 @@ func (o *output) readRest(p []byte) (int, error) {
 // readNow reads what is there without waiting, and then says io.EOF.
 func (o *output) readNow(p []byte) (n int, err error) {
 	raw := o.raw.Control(func(fd uintptr) {
-		for {
-			if n, err = unix.Read(int(fd), p); err != unix.EINTR {
-				return
-			}
-		}
+		n, err = again(func(p []byte) (int, error) { return uninterrupted(int(fd), p) }, p)
 	})
 	if raw != nil || err != nil || n <= 0 {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+func uninterrupted(fd int, p []byte) (n int, err error) {
+	for {
+		if n, err = unix.Read(fd, p); err != unix.EINTR {
+			return n, err
+		}
+	}
 }
 
 // finish ends the output though somebody may still hold its other end, and closes it. What has been
