@@ -35,15 +35,13 @@ func (f *fleet) ansible(t *testing.T, program, inventory string, args ...string)
 	return c
 }
 
-// inventory is a file of the targets of an image.
-func (f *fleet) inventory(t *testing.T, image rig.Image, group string, variables func(*target) string) string {
+// inventory is a file of targets.
+func inventory(t *testing.T, targets []*target, group string, variables func(*target) string) string {
 	t.Helper()
 	lines := []string{"[" + group + "]"}
-	for _, x := range f.targets {
-		if x.image == image {
-			lines = append(lines, fmt.Sprintf("%s ansible_python_interpreter=/usr/bin/python3 ansible_remote_tmp=%s/tmp uid=%d %s",
-				x.alias, x.dir(), x.uid, variables(x)))
-		}
+	for _, x := range targets {
+		lines = append(lines, fmt.Sprintf("%s ansible_python_interpreter=/usr/bin/python3 ansible_remote_tmp=%s/tmp uid=%d %s",
+			x.alias, x.dir(), x.uid, variables(x)))
 	}
 	name := filepath.Join(t.TempDir(), "inventory")
 	must(t, os.WriteFile(name, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
@@ -52,14 +50,14 @@ func (f *fleet) inventory(t *testing.T, image rig.Image, group string, variables
 
 func (f *fleet) playbook(t *testing.T, pipelining string) {
 	here, outside := t.TempDir(), map[*target]string{}
-	inventory := f.inventory(t, rig.Debian, "debian", func(x *target) string {
+	hosts := inventory(t, f.of(rig.Debian), "debian", func(x *target) string {
 		inside, out := x.fresh(t)
 		outside[x] = out
 		return "dir=" + inside
 	})
 	play, err := filepath.Abs("testdata/playbook.yml")
 	must(t, err)
-	c := f.ansible(t, "ansible-playbook", inventory, "-e", "tree='"+f.tree.dir+"' here="+here, play)
+	c := f.ansible(t, "ansible-playbook", hosts, "-e", "tree='"+f.tree.dir+"' here="+here, play)
 	c.Env = append(c.Env, "ANSIBLE_PIPELINING="+pipelining)
 	ok(t, c)
 	for x, copied := range outside {
@@ -89,21 +87,32 @@ func (f *fleet) checkPlayed(t *testing.T, x *target, copied string) {
 	x.owned(t, copied)
 }
 
+// ansibleCopy copies a file by the module copy, with pipelining.
+func (f *fleet) ansibleCopy(t *testing.T, x *target) {
+	rig.NeedTool(t, "ansible")
+	inside, outside := x.fresh(t)
+	hosts := inventory(t, []*target{x}, "debian", func(*target) string { return "" })
+	c := f.ansible(t, "ansible", hosts, "all", "-m", "copy", "-a", "src='"+f.tree.dir+"/medium' mode=0600 dest="+inside+"/copy")
+	c.Env = append(c.Env, "ANSIBLE_PIPELINING=True")
+	ok(t, c)
+	f.same(t, outside+"/copy", filepath.Join(f.tree.dir, "medium"))
+	x.owned(t, outside)
+}
+
 // ansibleRaw runs a command by what the image has.
 func (f *fleet) ansibleRaw(t *testing.T) {
-	inventory := f.inventory(t, rig.Busybox, "busybox", func(*target) string { return "" })
-	out := ok(t, f.ansible(t, "ansible", inventory, "all", "-o", "-m", "raw", "-a", "echo it is $(id -u) | tr a-z A-Z"))
+	none := func(*target) string { return "" }
+	out := ok(t, f.ansible(t, "ansible", inventory(t, f.of(rig.Busybox), "busybox", none), "all", "-o", "-m", "raw", "-a", "echo it is $(id -u) | tr a-z A-Z"))
 	for _, l := range logins {
 		if want := fmt.Sprintf("busybox-%s | CHANGED | rc=0 | (stdout) IT IS %d", l.name, l.uid); !strings.Contains(out, want) {
 			t.Errorf("no %q in %q", want, out)
 		}
 	}
-	scratch := f.inventory(t, rig.Scratch, "scratch", func(*target) string { return "" })
-	ok(t, f.ansible(t, "ansible", scratch, "all", "-m", "raw", "-a", "/sleep 0"))
+	ok(t, f.ansible(t, "ansible", inventory(t, f.of(rig.Scratch), "scratch", none), "all", "-m", "raw", "-a", "/sleep 0"))
 }
 
 func (f *fleet) ansibleMissing(t *testing.T) {
 	none := func(*target) string { return "" }
-	fails(t, f.ansible(t, "ansible", f.inventory(t, rig.Busybox, "busybox", none), "all", "-m", "ping"), 2, "/usr/bin/python3: not found")
-	fails(t, f.ansible(t, "ansible", f.inventory(t, rig.Scratch, "scratch", none), "all", "-m", "ping"), 4, "exited with result 127")
+	fails(t, f.ansible(t, "ansible", inventory(t, f.of(rig.Busybox), "busybox", none), "all", "-m", "ping"), 2, "/usr/bin/python3: not found")
+	fails(t, f.ansible(t, "ansible", inventory(t, f.of(rig.Scratch), "scratch", none), "all", "-m", "ping"), 4, "exited with result 127")
 }

@@ -3,7 +3,8 @@
 
 // Package clients runs the SSH clients that people have against a real installation: one controller, and
 // a container of each of three images (busybox, Debian, and scratch with one static program), each for
-// root, for another user, and for a uid that is in no passwd file. Every client goes through the real
+// root, for another user, and for a uid that is in no passwd file; and, for some clients, a Debian container
+// whose runner starts processes by docker exec. Every client goes through the real
 // ProxyCommand and verifies the host key. What is transferred is compared by checksum, name, mode and
 // link target, from outside the container. Where an image cannot have what a client needs at the other
 // end, the test holds the failure to its exit code and its words.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,9 +27,10 @@ const deadline = 3 * time.Minute
 type fleet struct {
 	*world.World
 	targets []*target
-	tree    *tree  // files of every kind and name
-	plain   *tree  // the same without the link to a directory, for clients that fail there
-	big     string // a file of bigSize
+	aside   []*target // of a container whose runner starts processes by docker exec; each and one leave them out
+	tree    *tree     // files of every kind and name
+	plain   *tree     // the same without the link to a directory, for clients that fail there
+	big     string    // a file of bigSize
 	bigSum  string
 }
 
@@ -68,8 +70,9 @@ func newFleet(t *testing.T) *fleet {
 			spec.Cmd = []string{"sh", "-c", "sleep 1000000 & wait"} // a main process that waits for orphans
 		}
 		box := f.Run(t, i.name, world.ContainerOptions{Spec: spec})
-		f.addTargets(t, i.name, i.image, box)
+		f.targets = append(f.targets, targets(t, i.name, i.image, box)...)
 	}
+	f.aside = targets(t, "exec", rig.Debian, f.runByDockerExec(t, "exec"))
 	f.writeConfig(t)
 	f.tree = makeTree(t, filepath.Join(f.Dir, "the tree"), true)
 	f.plain = makeTree(t, filepath.Join(f.Dir, "the plain tree"), false)
@@ -77,8 +80,8 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-// addTargets makes a directory for each login, since scratch has none that a user could write.
-func (f *fleet) addTargets(t *testing.T, name string, image rig.Image, box *world.Container) {
+// targets makes a directory for each login, since scratch has none that a user could write.
+func targets(t *testing.T, name string, image rig.Image, box *world.Container) (all []*target) {
 	t.Helper()
 	root := fmt.Sprintf("/proc/%d/root", box.PID(t))
 	for _, l := range logins {
@@ -88,8 +91,9 @@ func (f *fleet) addTargets(t *testing.T, name string, image rig.Image, box *worl
 		}
 		must(t, os.MkdirAll(root+x.dir(), 0o755))
 		must(t, os.Chown(root+x.dir(), l.uid, 100))
-		f.targets = append(f.targets, x)
+		all = append(all, x)
 	}
+	return all
 }
 
 // writeConfig writes the ssh_config that most clients use: aliases for the targets, one ProxyCommand, and
@@ -98,7 +102,7 @@ func (f *fleet) writeConfig(t *testing.T) {
 	t.Helper()
 	known := filepath.Join(f.Dir, "known_hosts")
 	var b strings.Builder
-	for _, x := range f.targets {
+	for _, x := range slices.Concat(f.targets, f.aside) {
 		fmt.Fprintf(&b, "Host %s\n\tHostName %s\n\tUser %s\n", x.alias, x.host, x.login)
 	}
 	fmt.Fprintf(&b, "Host *\n\tProxyCommand %s\n", f.proxyCommand("%h"))
@@ -158,11 +162,19 @@ func fails(t *testing.T, c *exec.Cmd, code int, says ...string) {
 // each runs a subtest for every target that is of one of the images; none means all.
 func (f *fleet) each(t *testing.T, test func(*testing.T, *target), of ...rig.Image) {
 	t.Helper()
+	for _, x := range f.of(of...) {
+		t.Run(x.alias, func(t *testing.T) { test(t, x) })
+	}
+}
+
+// of are the targets of these images; none means all.
+func (f *fleet) of(images ...rig.Image) (all []*target) {
 	for _, x := range f.targets {
-		if len(of) == 0 || contains(of, x.image) {
-			t.Run(x.alias, func(t *testing.T) { test(t, x) })
+		if len(images) == 0 || slices.Contains(images, x.image) {
+			all = append(all, x)
 		}
 	}
+	return all
 }
 
 // one is a login of an image.
@@ -173,15 +185,6 @@ func (f *fleet) one(alias string) *target {
 		}
 	}
 	panic("no target " + alias)
-}
-
-func contains(all []rig.Image, one rig.Image) bool {
-	for _, i := range all {
-		if i == one {
-			return true
-		}
-	}
-	return false
 }
 
 // dir is the target's directory in the container.

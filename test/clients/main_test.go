@@ -39,6 +39,8 @@ var suites = []struct {
 	{"terminal", testTerminal},
 	{"VS Code", testVSCode},
 	{"Ansible", testAnsible},
+	{"sparse files", testSparse},
+	{"docker exec", testDockerExec},
 }
 
 func TestClients(t *testing.T) {

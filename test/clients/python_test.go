@@ -25,19 +25,20 @@ type pythonTarget struct {
 	Here       string `json:"here"` // a path to copy to
 	File       string `json:"file"`
 	Tree       string `json:"tree"`
+	Far        int64  `json:"far"`  // where a sparse file has its second word
 	Echo       int    `json:"echo"` // a port of 127.0.0.1 in the container
 	HereSocket string `json:"here_socket"`
 }
 
-// python runs a script, which must say that these checks held.
+// python runs a client's script, which must say that these checks held.
 func (f *fleet) python(t *testing.T, x *target, module, knownHosts string, checks ...string) (outside, here string) {
 	t.Helper()
 	inside, outside := x.fresh(t)
 	here = filepath.Join(t.TempDir(), "back")
 	about, err := json.Marshal(pythonTarget{
 		Host: x.host, Login: x.login, UID: x.uid, Shell: x.hasShell(), Proxy: f.proxyCommand(x.host), KnownHosts: knownHosts,
-		Dir: inside, Here: here, File: filepath.Join(f.tree.dir, "medium"), Tree: f.tree.dir, Echo: x.serve(t, echo),
-		HereSocket: filepath.Join(shortDir(t), "s"),
+		Dir: inside, Here: here, File: filepath.Join(f.tree.dir, "medium"), Tree: f.tree.dir, Far: sparseTail,
+		Echo: x.serve(t, echo), HereSocket: filepath.Join(shortDir(t), "s"),
 	})
 	must(t, err)
 	script, err := filepath.Abs("testdata/" + module + "_client.py")
@@ -46,6 +47,7 @@ func (f *fleet) python(t *testing.T, x *target, module, knownHosts string, check
 	if want := "ok " + strings.Join(checks, "\nok ") + "\n"; r.Code != 0 || r.Stdout != want {
 		t.Errorf("exit code %d, got %q, want %q, stderr %s", r.Code, r.Stdout, want, r.Stderr)
 	}
+	checkSparse(t, outside+"/sparse", []byte("head"), []byte("tail"))
 	x.owned(t, outside)
 	return outside, here
 }
@@ -54,7 +56,7 @@ func (f *fleet) python(t *testing.T, x *target, module, knownHosts string, check
 func testParamiko(t *testing.T, f *fleet) {
 	known := f.knownKeys(t, filepath.Join(t.TempDir(), "known_hosts"))
 	f.each(t, func(t *testing.T, x *target) {
-		outside, _ := f.python(t, x, "paramiko", known, "commands", "terminals", "sftp", "forwards")
+		outside, _ := f.python(t, x, "paramiko", known, "commands", "signals", "terminals", "sftp", "forwards")
 		f.same(t, outside+"/it's \"odd\" ünd 日本.bin", filepath.Join(f.tree.dir, "medium"))
 		if got := readFile(t, outside+"/edited"); got != "0123xx67" {
 			t.Errorf("the edited file holds %q", got)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"switchyard/test/world"
 )
 
@@ -64,12 +66,26 @@ func (s *session) checkAnswer(t *testing.T, line string) {
 }
 
 // count says how many processes of the container have a word in their command line.
-func (x *target) count(t *testing.T, word string) (n int) {
+func (x *target) count(t *testing.T, word string) int {
+	t.Helper()
+	return len(x.running(t, word))
+}
+
+// kill ends them.
+func (x *target) kill(t *testing.T, word string) {
+	t.Helper()
+	for _, pid := range x.running(t, word) {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+// running are the processes of the container, but the first, that have a word in their command line.
+func (x *target) running(t *testing.T, word string) (pids []int) {
 	t.Helper()
 	for _, p := range x.box.Processes(t) {
 		if p.PID != x.box.PID(t) && strings.Contains(strings.Join(p.Args, " "), word) {
-			n++
+			pids = append(pids, p.PID)
 		}
 	}
-	return n
+	return pids
 }

@@ -112,15 +112,38 @@ func (f *fleet) sshControlMaster(t *testing.T, x *target) {
 		n := x.count(t, marker)
 		return n == len(sessions), fmt.Sprint(n, " of them run; they say ", said(sessions))
 	})
+	if !x.hasShell() {
+		f.endOnMaster(t, x, control, marker, sessions)
+		return
+	}
 	for i, s := range sessions {
-		if x.hasShell() {
-			s.checkAnswer(t, strconv.Itoa(i))
+		s.checkAnswer(t, strconv.Itoa(i))
+	}
+}
+
+// endOnMaster holds what the one program of scratch can say by a master that is in use to its stream and exit code,
+// as those of others, and then ends the sessions.
+func (f *fleet) endOnMaster(t *testing.T, x *target, control []string, marker string, sessions []*session) {
+	t.Helper()
+	for i := range 3 {
+		word := fmt.Sprint("word", i)
+		r := run(t, f.command("ssh", append(control, x.alias, "/sleep", word)...), nil)
+		if r.Code != 1 || r.Stdout != "" || strings.TrimSpace(r.Stderr) != "sleep: invalid number '"+word+"'" {
+			t.Errorf("of %q by the master: %+v", word, r)
 		}
 	}
-	if !x.hasShell() {
-		ok(t, f.command("ssh", append(control, "-O", "exit", x.alias)...))
+	if r := run(t, f.command("ssh", append(control, x.alias, "/sleep", "0")...), nil); r != (world.Result{}) {
+		t.Errorf("of a program that succeeds by the master: %+v", r)
 	}
-	for _, s := range sessions {
+	if n := x.count(t, marker); n != len(sessions) {
+		t.Errorf("%d sessions are left of %d", n, len(sessions))
+	}
+	x.kill(t, marker)
+	for _, s := range sessions { // a signal, for which ssh has one exit code
 		s.cmd.Wait()
+		if code := s.cmd.ProcessState.ExitCode(); code != 255 || s.stdout.String() != "" {
+			t.Errorf("of a program that was killed: exit code %d, stdout %q, stderr %q", code, s.stdout.String(), s.stderr.String())
+		}
 	}
+	ok(t, f.command("ssh", append(control, "-O", "check", x.alias)...))
 }

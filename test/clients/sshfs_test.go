@@ -18,12 +18,17 @@ import (
 // testSSHFS mounts directories of the containers.
 func testSSHFS(t *testing.T, f *fleet) {
 	rig.NeedTool(t, "sshfs")
+	needFUSE(t)
+	f.each(t, f.sshfs)
+}
+
+func needFUSE(t *testing.T) {
+	t.Helper()
 	fuse, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
 		t.Skip("there is no FUSE: ", err)
 	}
 	fuse.Close()
-	f.each(t, f.sshfs)
 }
 
 // sshfs writes by one mount and reads by another, which has nothing in its caches.

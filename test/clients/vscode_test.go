@@ -5,7 +5,6 @@ package clients
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -110,15 +109,23 @@ func (f *fleet) install(t *testing.T, x *target, dir, hup string, upload func())
 	return nil
 }
 
-// upload copies the archive by scp, or as an archive of its own to a command, and then says that it is there.
+// upload copies the archive by scp, by a pipe, or unpacks what tar makes while it makes it, and then says that it is
+// there.
 func (f *fleet) upload(t *testing.T, x *target, archive, inside string) {
 	t.Helper()
-	if x.uid == 0 {
-		r := run(t, f.ssh(x.alias, "cat > '"+inside+"/server.tar'"), bytes.NewReader([]byte(readFile(t, archive))))
+	switch {
+	case x.uid == 0:
+		r := run(t, f.ssh(x.alias, "cat > '"+inside+"/server.tar'"), openFile(t, archive))
 		if r.Code != 0 {
 			t.Fatalf("%+v", r)
 		}
-	} else {
+	case x == f.one("debian-alice"):
+		pipe := f.command("bash", "-o", "pipefail", "-c", `tar -C "$1" -c server.tar | ssh -F "$2" "$3" "tar -x -C '$4'"`,
+			"bash", filepath.Dir(archive), f.config(), x.alias, inside)
+		if out := ok(t, pipe); out != "" {
+			t.Errorf("tar says %q", out)
+		}
+	default:
 		ok(t, f.command("scp", "-F", f.config(), archive, x.alias+":"+inside+"/server.tar"))
 	}
 	ok(t, f.ssh(x.alias, "touch '"+inside+"/server.tar.done'"))
@@ -153,6 +160,9 @@ func (f *fleet) serverWithoutShell(t *testing.T, x *target, program string) {
 		return n == 1, log.String()
 	})
 	e.use(t, f.socks(t, e.socks, fmt.Sprintf("127.0.0.1:%d", port)))
+	local := filepath.Join(shortDir(t), "l")
+	forward := background(t, f.ssh("-N", "-L", local+":"+inside+"/socket", x.alias))
+	e.use(t, connect(t, forward, "unix", local))
 }
 
 // endServer ends what was to outlive its session.

@@ -31,7 +31,7 @@ func testX11(t *testing.T, f *fleet) {
 	number, authority := f.display(t)
 	with := func(args ...string) *exec.Cmd {
 		c := f.ssh(append([]string{"-Y"}, args...)...)
-		c.Env = append(c.Env, fmt.Sprintf("DISPLAY=127.0.0.1:%d", number), "XAUTHORITY="+authority)
+		c.Env = append(c.Env, displayVars(number, authority)...)
 		return c
 	}
 	f.each(t, func(t *testing.T, x *target) { f.useDisplay(t, x, with) })
@@ -55,6 +55,11 @@ func (f *fleet) display(t *testing.T) (number int, authority string) {
 	authority = filepath.Join(t.TempDir(), "authority")
 	ok(t, f.command("xauth", "-q", "-f", authority, "add", fmt.Sprintf("127.0.0.1:%d", number), cookieName, realCookie))
 	return number, authority
+}
+
+// displayVars tell the client of the display.
+func displayVars(number int, authority string) []string {
+	return []string{fmt.Sprintf("DISPLAY=127.0.0.1:%d", number), "XAUTHORITY=" + authority}
 }
 
 // setupPacket is the first of a connection, with its two strings padded to words of four bytes (X protocol,

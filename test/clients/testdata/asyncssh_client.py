@@ -98,6 +98,11 @@ async def files(conn):
         await sftp.utime(there("hard"), (981173106, 981173106))
         await sftp.remove(there("hard"))
         same(await sftp.exists(there("no such file")), False)
+        async with sftp.open(there("sparse"), "wb+") as file:  # beyond what 32 bits count
+            await file.write(b"head", 0)
+            await file.write(b"tail", target["far"])
+            same(await file.read(100, target["far"] - 2), b"\0\0tail")
+            same((await file.stat()).size, target["far"] + 4)
     ok("sftp")
 
 

@@ -46,6 +46,47 @@ def commands(client):
     ok("commands")
 
 
+def signals(client):
+    """signals sends some to a command, and says what the server answers; paramiko itself does neither."""
+    for name in ("TERM", "KILL", "USR1"):
+        channel = client.get_transport().open_session()
+        channel.exec_command("echo READY; exec sleep 1000000" if target["shell"] else "/sleep 1000000")
+        if target["shell"]:
+            same(channel.makefile("rb").readline(), b"READY\n")
+        signal(channel, name)
+        same(channel.recv_exit_status(), -1)
+        same(endings[channel.get_id()], [("exit-signal", name)])
+    ok("signals")
+
+
+endings = {}  # by channel, what the server has said of the end of its command
+
+
+def note_ending(channel, message):
+    """note_ending is paramiko's handler of channel requests, which drops exit-signal."""
+    request = paramiko.Message(message.get_remainder())
+    name, _ = request.get_text(), request.get_boolean()
+    if name == "exit-signal":
+        endings.setdefault(channel.get_id(), []).append((name, request.get_text()))
+    if name == "exit-status":
+        endings.setdefault(channel.get_id(), []).append((name, request.get_int()))
+    paramiko.Channel._handle_request(channel, message)
+
+
+paramiko.Transport._channel_handler_table[paramiko.common.MSG_CHANNEL_REQUEST] = note_ending
+
+
+def signal(channel, name):
+    """signal is a request of RFC 4254 section 6.9, which paramiko has no call for."""
+    request = paramiko.Message()
+    request.add_byte(paramiko.common.cMSG_CHANNEL_REQUEST)
+    request.add_int(channel.remote_chanid)
+    request.add_string("signal")
+    request.add_boolean(False)
+    request.add_string(name)
+    channel.transport._send_user_message(request)
+
+
 def terminals(client):
     if not target["shell"]:
         channel = client.get_transport().open_session()
@@ -88,7 +129,20 @@ def files(client):
         sftp.rmdir("made")
         sftp.remove("link")
         missing(sftp)
+        sparse(sftp)
     ok("sftp")
+
+
+def sparse(sftp):
+    """sparse writes and reads beyond what 32 bits count, and leaves a hole."""
+    with sftp.open("sparse", "w+") as file:
+        for position, word in ((0, b"head"), (target["far"], b"tail")):
+            file.seek(position)
+            file.write(word)
+        file.flush()
+        file.seek(target["far"] - 2)
+        same(file.read(), b"\0\0tail")
+        same(file.stat().st_size, target["far"] + 4)
 
 
 def edit(sftp):
@@ -164,6 +218,7 @@ def remote_forward(transport):
 
 client = connect()
 commands(client)
+signals(client)
 terminals(client)
 files(client)
 forwards(client)
