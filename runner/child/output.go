@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,7 +27,7 @@ type output struct {
 	file *os.File
 	raw  syscall.RawConn
 
-	ending atomic.Bool // somebody ends it
+	ending sync.Once // whoever comes late waits: behind end, the file may be closed
 
 	// mu orders reads. Read holds it over I/O; end first makes that I/O return.
 	mu       sync.Mutex
@@ -123,19 +122,19 @@ func (o *output) leave(leader <-chan struct{}) {
 }
 
 // end ends the output for its reader, who can still read what is there if rest is set. It is false when that
-// was done before.
-func (o *output) end(rest bool) bool {
-	if !o.ending.CompareAndSwap(false, true) {
-		return false
-	}
-	o.file.SetReadDeadline(past)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if rest {
-		o.takeRest()
-	}
-	o.finished = true
-	return true
+// was done before; it has been done when this returns.
+func (o *output) end(rest bool) (first bool) {
+	o.ending.Do(func() {
+		first = true
+		o.file.SetReadDeadline(past)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if rest {
+			o.takeRest()
+		}
+		o.finished = true
+	})
+	return first
 }
 
 func (o *output) takeRest() {

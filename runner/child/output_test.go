@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -51,5 +52,30 @@ func TestATerminalThatSaysItIsClosedIsReadOnceMore(t *testing.T) {
 				t.Errorf("%d reads are left, want %d", len(*left), c.left)
 			}
 		})
+	}
+}
+
+// An exit and the end of the connection end an output side by side, and the second then closes the file.
+func TestWhoeverEndsAnOutputSecondFindsItEnded(t *testing.T) {
+	for range 500 {
+		s, err := OpenPipes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := newOutput(s.stdout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(s.child[1], "last words")
+		var ending sync.WaitGroup
+		for range 2 {
+			ending.Go(func() { o.finish(); o.file.Close() })
+		}
+		ending.Wait()
+		if got, err := io.ReadAll(o); string(got) != "last words" || err != nil {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		s.CloseChild()
+		s.Close()
 	}
 }
