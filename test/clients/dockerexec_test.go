@@ -35,7 +35,12 @@ func testDockerExec(t *testing.T, f *fleet) {
 	}
 	t.Run("ControlMaster", func(t *testing.T) { f.sshControlMaster(t, root) })
 	t.Run("-L", func(t *testing.T) { f.localForward(t, alice) })
+	t.Run("-D", func(t *testing.T) { f.dynamicForward(t, alice) })
+	t.Run("-W", func(t *testing.T) { f.stdioForward(t, alice) })
+	t.Run("-J", func(t *testing.T) { f.jump(t, alice) })
 	t.Run("-R", func(t *testing.T) { f.remoteForward(t, alice) })
+	t.Run("a full-screen program", func(t *testing.T) { f.fullScreen(t, alice) })
+	t.Run("tmux", func(t *testing.T) { f.tmux(t, alice) })
 	t.Run("rsync", func(t *testing.T) { rig.NeedTool(t, "rsync"); f.rsync(t, alice) })
 	t.Run("git", func(t *testing.T) { rig.NeedTool(t, "git"); f.pushAndClone(t, alice, f.repository(t)) })
 	t.Run("scp -O", func(t *testing.T) { f.scp(t, alice, f.tree, false, "-O") })
@@ -55,6 +60,7 @@ func (f *fleet) sftpOfImage(t *testing.T, x *target) {
 	must(t, os.MkdirAll(x.root+filepath.Dir(imageSFTP), 0o755))
 	must(t, os.WriteFile(x.root+imageSFTP, program, 0o755))
 	f.sftp(t, x)
+	f.scp(t, x, f.plain, false)
 }
 
 func (f *fleet) socketsRefused(t *testing.T, x *target) {
