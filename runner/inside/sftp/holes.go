@@ -14,8 +14,12 @@ import (
 // mayLeaveHoles tells whether a copy may skip what was never written: between files, unless the copy is appended. Some
 // file systems copy holes as zeros (copy_file_range(2)), so that the image of a disk would take its whole size.
 func mayLeaveHoles(from, to int) bool {
-	flags, err := unix.FcntlInt(uintptr(to), unix.F_GETFL, 0)
-	return err == nil && flags&unix.O_APPEND == 0 && flags&unix.O_ACCMODE != unix.O_RDONLY && isFile(from) && isFile(to)
+	reads, err := unix.FcntlInt(uintptr(from), unix.F_GETFL, 0)
+	if err != nil || reads&unix.O_ACCMODE == unix.O_WRONLY {
+		return false
+	}
+	writes, err := unix.FcntlInt(uintptr(to), unix.F_GETFL, 0)
+	return err == nil && writes&unix.O_ACCMODE != unix.O_RDONLY && writes&unix.O_APPEND == 0 && isFile(from) && isFile(to)
 }
 
 func isFile(fd int) bool {

@@ -338,7 +338,9 @@ func TestACopyWritesTheZerosOfAHoleOverWhatIsThere(t *testing.T) {
 	p.expect(p.extended("copy-data", from, int64(0), uint64(0), p.open("to", fxfWrite), int64(0)), "status Success")
 	p.expect(p.extended("copy-data", from, int64(0), uint64(0), p.open("appended", fxfWrite|fxfAppend), int64(5)), "status Success")
 	zeros := strings.Repeat("\x00", 1<<20)
-	for name, want := range map[string]string{"to": zeros + "xxx", "appended": "x" + zeros} {
+	unread := p.open("from", fxfWrite)
+	p.expect(p.extended("copy-data", unread, int64(0), uint64(0), p.open("untouched", fxfWrite|fxfCreat), int64(0)), "status No such file") // EBADF, as OpenSSH has it
+	for name, want := range map[string]string{"to": zeros + "xxx", "appended": "x" + zeros, "untouched": ""} {
 		if got, err := os.ReadFile(p.path(name)); string(got) != want || err != nil {
 			t.Errorf("%s has %d bytes, %d of them zeros, %v", name, len(got), bytes.Count(got, []byte{0}), err)
 		}
