@@ -21,6 +21,7 @@ func TestTheTransportHolds(t *testing.T) {
 	t.Parallel()
 	byTheRuntime(t, world.ContainerOptions{},
 		promise{"rekeying every megabyte loses nothing in either direction", rekeying},
+		promise{"rekeying every megabyte loses nothing of files by sftp", rekeyingFiles},
 		promise{"compression that is asked for is declined, and nothing else changes", compression},
 		promise{"keepalives are answered while the client takes no output", keepalivesWhileNotReading},
 		promise{"keepalives are answered while the command takes no input", keepalivesWhileNotRead},
@@ -41,18 +42,6 @@ func countIn(t *testing.T, file, what string) int {
 		t.Fatal(err)
 	}
 	return strings.Count(string(text), what)
-}
-
-func rekeying(t *testing.T, e edge) {
-	const size = 30 << 20
-	c, log := e.logged(t, "cat", "-v", "-o", "RekeyLimit=1M")
-	got := newDigester()
-	c.Stdin, c.Stdout = randomBytes(4, size), got
-	finish(t, c, 0)
-	got.expect(t, digestOf(randomBytes(4, size)))
-	if n := countIn(t, log, "SSH2_MSG_NEWKEYS received"); n < 20 {
-		t.Errorf("the keys were changed %d times in 60 MB", n)
-	}
 }
 
 func compression(t *testing.T, e edge) {
