@@ -12,11 +12,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"golang.org/x/crypto/ssh/agent"
 )
 
 // kind is what a session is for.
 type kind struct {
-	options []string // of ssh's, where %d is a number of the session's own, and %s the user's socket
+	options []string // of ssh's, where %d is a number of the session's own, %s the user's socket, and %a that of the agent
 	command string   // with the same number for each %d
 	// begin returns when the session does what it is for. Nil: its first line of output is "ready".
 	begin func(*soakSession) error
@@ -38,7 +40,7 @@ var everywhere = []kind{
 // byTheRuntime are sessions for which our own program runs in the container, and that have sockets, files and listeners
 // there: of the agent, of a forward, of a display with a connection that has not shown its cookie, and of sftp.
 var byTheRuntime = []kind{
-	{options: []string{"-T", "-A", "-o", "IdentityAgent=%s"}, command: `test -S "$SSH_AUTH_SOCK" && echo ready; read x`},
+	{options: []string{"-T", "-A", "-o", "IdentityAgent=%a"}, command: `test -S "$SSH_AUTH_SOCK" && echo ready; read x`},
 	{options: []string{"-T", "-R", "/tmp/soak-%d:%s"}, command: `until test -S /tmp/soak-%d; do sleep 0.1; done; echo ready; read x`},
 	{options: []string{"-tt", "-Y"}, command: `stty -echo; n=${DISPLAY#*:}
 		test -s "$XAUTHORITY" || exit; (sleep 59 | nc 127.0.0.1 $((6000+${n%%.*}))) & echo ready; read x`},
@@ -47,8 +49,8 @@ var byTheRuntime = []kind{
 }
 
 // arguments are those of ssh for a session.
-func (k kind) arguments(login string, number int, socket string) (args []string) {
-	fill := strings.NewReplacer("%d", fmt.Sprint(number), "%s", socket, "%%", "%")
+func (k kind) arguments(login string, number int, socket, agent string) (args []string) {
+	fill := strings.NewReplacer("%d", fmt.Sprint(number), "%s", socket, "%a", agent, "%%", "%")
 	for _, a := range append(append([]string{"-e", "none"}, k.options...), login, k.command) {
 		args = append(args, fill.Replace(a))
 	}
@@ -69,11 +71,26 @@ func closes(s *soakSession) {
 	io.Copy(io.Discard, s.out)
 }
 
-// userSocket is a socket on the user's machine, of what stands for an agent and for whatever ssh -R leads to: it says
-// "ready" to each connection, and closes it at a line of input.
+// agentSocket is a user's agent, which has no key.
+func agentSocket(t *testing.T) string {
+	t.Helper()
+	return serve(t, func(conn net.Conn) { agent.ServeAgent(agent.NewKeyring(), conn) })
+}
+
+// userSocket is where ssh -R leads on the user's machine. It says "ready" to each connection, and closes it at a line of
+// input.
 func userSocket(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "user")
+	return serve(t, func(conn net.Conn) {
+		fmt.Fprintln(conn, "ready")
+		bufio.NewReader(conn).ReadString('\n')
+	})
+}
+
+// serve serves a socket until the test ends, and returns its path.
+func serve(t *testing.T, handle func(net.Conn)) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -85,11 +102,7 @@ func userSocket(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			all.Go(func() {
-				defer conn.Close()
-				fmt.Fprintln(conn, "ready")
-				bufio.NewReader(conn).ReadString('\n')
-			})
+			all.Go(func() { defer conn.Close(); handle(conn) })
 		}
 	})
 	t.Cleanup(func() { l.Close(); all.Wait() })

@@ -37,7 +37,7 @@ func TestKeptSessionsLeaveNothingOfOurs(t *testing.T) {
 	all := s.begin(soakPolicySessions, false)
 	s.endEach(all)
 	for _, c := range s.containers {
-		c.hasNoTraces(t)
+		leftover.NoTraces(t, c.Container)
 	}
 	collect(all)
 	for _, c := range s.containers {

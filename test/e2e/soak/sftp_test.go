@@ -9,6 +9,8 @@ import (
 	"io"
 
 	gossh "golang.org/x/crypto/ssh"
+
+	"switchyard/test/e2e/internal/leftover"
 )
 
 // What is used here of SFTP, version 3 (draft-ietf-secsh-filexfer-02 section 3).
@@ -21,7 +23,7 @@ const (
 
 // uploads leaves an SFTP session in the middle of a packet that writes to a file.
 func uploads(s *soakSession) error {
-	handle, err := s.openFile("/tmp/upload", forWriting)
+	handle, err := s.openFile("/tmp/"+leftover.Upload, forWriting)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ type soak struct {
 	t          *testing.T
 	net        *world.Network
 	socket     string // the user's
+	agent      string // likewise
 	containers []*soaked
 }
 
@@ -122,7 +123,7 @@ func TestSessionsThatEndInEveryWayLeaveNothing(t *testing.T) {
 func newSoak(t *testing.T, flags ...string) *soak {
 	t.Helper()
 	rig.NeedDocker(t)
-	s := &soak{t: t, net: world.NewNetwork(t), socket: userSocket(t)}
+	s := &soak{t: t, net: world.NewNetwork(t), socket: userSocket(t), agent: agentSocket(t)}
 	s.World = world.New(t, world.Options{Host: s.net.Near, ControllerArgs: []string{"--keepalive", "1s"}})
 	for _, exec := range []string{"docker", "runc"} {
 		c := &soaked{metrics: filepath.Join(t.TempDir(), "metrics"), kinds: everywhere}
@@ -157,7 +158,7 @@ func (s *soak) begin(n int, remote bool) []*soakSession {
 	}
 	starting.Wait()
 	for i, c := range s.containers {
-		if x := c.traces(s.t); n >= 2*len(c.kinds) && (len(x.listeners) == 0 || i == 1 && (len(x.helpers) == 0 || len(x.files) == 0)) {
+		if x := leftover.TracesIn(s.t, c.Container); n >= 2*len(c.kinds) && (len(x.Listeners) == 0 || i == 1 && (len(x.Helpers) == 0 || len(x.Files) == 0)) {
 			s.t.Errorf("the test proves nothing of %s, which has %v", c.Name, x)
 		}
 	}
@@ -175,7 +176,7 @@ func (s *soak) prepare(where *soaked, remote bool) *soakSession {
 		k.begin = ready
 	}
 	where.begun++
-	c := s.SSHCommand(s.t, k.arguments("root@"+where.Name, where.begun+20_000, s.socket)...)
+	c := s.SSHCommand(s.t, k.arguments("root@"+where.Name, where.begun+20_000, s.socket, s.agent)...)
 	c.Env = append(c.Env, "DISPLAY=localhost:99") // which nobody reaches, and whose cookie ssh then makes up
 	if remote {
 		s.net.In(s.t, c)
@@ -224,7 +225,7 @@ func (s *soak) nothingRuns() {
 	s.t.Helper()
 	for _, c := range s.containers {
 		leftover.None(s.t, c.Container)
-		c.hasNoTraces(s.t)
+		leftover.NoTraces(s.t, c.Container)
 		rig.Eventually(s.t, world.Deadline, func() (bool, string) {
 			m := c.scrape(s.t)
 			for _, name := range []string{"connections", "sessions", "session_processes", "leftover_processes"} {
