@@ -40,6 +40,7 @@ func TestAContainerMayPauseInASession(t *testing.T) {
 		promise{"a client that comes and goes while the container is paused leaves nothing in it", cameWhilePaused},
 	)
 	byTheRuntime(t, leftover.Served(),
+		promise{"a file by sftp and what forwards carry go on behind the pause, and are whole", transfersPaused},
 		promise{"a runner that is stopped while the container is paused stops, and leaves nothing in it but a cgroup for the next", stoppedWhilePaused},
 	)
 }
@@ -181,7 +182,8 @@ func TestAContainerThatEndsInASessionIsToldAndLeavesNothing(t *testing.T) {
 	}
 }
 
-// endedInMidTransfer has one session that sends without end, one that receives without end, and one that is idle.
+// endedInMidTransfer has one session that sends without end, one that receives without end, one that is idle, and
+// transfers beside them.
 // The shell of the first may live to see its command killed, and exit with 137 for it.
 func endedInMidTransfer(t *testing.T, e edge, end func(*testing.T, edge)) {
 	sending, idle, receiving := e.ssh(t, "echo ready; cat >/dev/null"), e.ssh(t, "echo ready; exec sleep 1000"), e.ssh(t, "exec yes")
@@ -205,8 +207,10 @@ func endedInMidTransfer(t *testing.T, e edge, end func(*testing.T, edge)) {
 			t.Fatal(err)
 		}
 	}
+	transfersEnd := e.transfersEnded(t)
 	end(t, e)
 	io.Copy(io.Discard, outputs["receiving"])
+	transfersEnd()
 	for name, c := range sessions {
 		if code := exitCode(c); code != 255 && (code != 137 || c != sending) || !strings.Contains(said[name].String(), "has ended") {
 			t.Errorf("%s: exit code %d, stderr %q", name, code, said[name])
@@ -216,4 +220,5 @@ func endedInMidTransfer(t *testing.T, e edge, end func(*testing.T, edge)) {
 	if code := e.box.Runner.ExitCode(); code != 0 {
 		t.Errorf("the runner exits %d", code)
 	}
+	leftover.NoFiles(t, e.box)
 }
