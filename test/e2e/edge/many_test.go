@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -42,6 +43,7 @@ func TestManyCommandsInAContainer(t *testing.T) {
 	eachWay(t, leftover.Served(),
 		promise{"hundreds over one connection of Go's client, 16 at once, leave nothing", manyInContainer},
 		promise{"hundreds over one ControlMaster, 8 at once, leave nothing", manyByMaster},
+		promise{"programs that share one ControlMaster leave nothing", programsByMaster},
 		promise{"64 sessions are open on one connection, and the next is refused with the reason", upToTheLimit},
 		promise{"a client that vanishes while its command starts leaves nothing", vanishesInTheStart},
 		promise{"a command that has stopped itself goes with its client", stoppedCommand},
@@ -54,7 +56,7 @@ func TestManyCommandsInAContainer(t *testing.T) {
 // fewer is how many starts a way can afford. The engine takes several times as long for each.
 func (e edge) fewer(number int) int {
 	if e.way == byDocker {
-		return number / 4
+		return number / 5
 	}
 	return number
 }
@@ -98,20 +100,19 @@ func (e edge) many(t *testing.T, number, atOnce int) {
 	t.Helper()
 	x := e.dialAs(t, manyLogin)
 	defer x.End()
-	inParallel(t, number, atOnce, func() error { return runOne(x.Client.Client) })
+	inParallel(t, number, atOnce, func(int) error { return runOne(x.Client.Client) })
 }
 
-// inParallel calls a function that often, so many at once. Whoever meets an error goes no further.
-func inParallel(t *testing.T, number, atOnce int, run func() error) {
+// inParallel calls a function with each number below one, so many at once. Whoever meets an error goes no further.
+func inParallel(t *testing.T, number, atOnce int, run func(i int) error) {
 	t.Helper()
-	var left atomic.Int64
-	left.Store(int64(number))
+	var next atomic.Int64
 	problems := make(chan error, atOnce)
 	var all sync.WaitGroup
 	for range atOnce {
 		all.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := run(); err != nil {
+			for i := int(next.Add(1)) - 1; i < number; i = int(next.Add(1)) - 1 {
+				if err := run(i); err != nil {
 					problems <- err
 					return
 				}
@@ -129,14 +130,19 @@ func inParallel(t *testing.T, number, atOnce int, run func() error) {
 func (e edge) manyByOneMaster(t *testing.T, number, atOnce int) {
 	t.Helper()
 	socket := e.Master(t, e.login(manyLogin))
-	inParallel(t, number, atOnce, func() error {
-		output, status, err := runByMaster(socket, "echo x; exit 7")
-		if output != "x\n" || status != 7 || err != nil {
-			return fmt.Errorf("exit status %d, %v, with the output %q", status, err, output)
-		}
-		return nil
+	inParallel(t, number, atOnce, func(i int) error {
+		return numbered(i, func(command string) (string, uint32, error) { return runByMaster(socket, command) })
 	})
 	e.SSH(t, "-S", socket, "-O", "exit", e.box.Name)
+}
+
+// numbered runs a short command with an output and a status that hardly any command beside it has.
+func numbered(i int, run func(command string) (output string, status uint32, err error)) error {
+	output, status, err := run(fmt.Sprintf("echo %d; exit %d", i, i%256))
+	if output != fmt.Sprintln(i) || status != uint32(i%256) || err != nil {
+		return fmt.Errorf("command %d: exit status %d, %v, with the output %q", i, status, err, output)
+	}
+	return nil
 }
 
 // runOne runs a short command with an output and a status.
@@ -155,32 +161,27 @@ func runOne(c *gossh.Client) error {
 }
 
 func manyByMaster(t *testing.T, e edge) {
-	e.manyLeaveNothing(t, func() { e.useMaster(t, e.fewer(120), 8) })
+	e.manyLeaveNothing(t, func() { e.manyByOneMaster(t, e.fewer(500), 8) })
 	leftover.None(t, e.box)
 }
 
-func (e edge) useMaster(t *testing.T, number, atOnce int) {
-	t.Helper()
-	socket := e.Master(t, e.login("root"))
-	places, problems := make(chan struct{}, atOnce), make(chan string, number)
-	var all sync.WaitGroup
-	for i := range number {
-		c := e.ssh(t, fmt.Sprintf("echo %d; exit %d", i, i%256), "-S", socket)
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
-			out, _ := c.CombinedOutput()
-			if got := c.ProcessState.ExitCode(); string(out) != fmt.Sprintln(i) || got != i%256 {
-				problems <- fmt.Sprintf("command %d printed %q and exited %d", i, out, got)
-			}
+// programsByMaster starts OpenSSH's own program for each command, which takes it longer than the command.
+func programsByMaster(t *testing.T, e edge) {
+	e.manyLeaveNothing(t, func() {
+		socket := e.Master(t, e.login(manyLogin))
+		inParallel(t, 20, 8, func(i int) error {
+			return numbered(i, func(command string) (string, uint32, error) {
+				c := e.SSHCommand(t, "-S", socket, e.login(manyLogin), command)
+				out, err := c.CombinedOutput()
+				if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+					err = nil
+				}
+				return string(out), uint32(c.ProcessState.ExitCode()), err
+			})
 		})
-	}
-	all.Wait()
-	close(problems)
-	for p := range problems {
-		t.Error(p)
-	}
-	e.SSH(t, "-S", socket, "-O", "exit", e.box.Name)
+		e.SSH(t, "-S", socket, "-O", "exit", e.box.Name)
+	})
+	leftover.None(t, e.box)
 }
 
 func descriptors(d *world.Daemon) (targets []string) {
