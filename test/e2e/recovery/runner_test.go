@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/moby/moby/client"
+
 	"switchyard/test/e2e/internal/leftover"
 	"switchyard/test/rig"
 	"switchyard/test/world"
@@ -94,8 +96,9 @@ func TestARunnerThatDrainsKeepsItsSessionsWhileTheNextBegins(t *testing.T) {
 	})
 }
 
-// An instance of docker exec that the engine was just making for a runner when that was killed has no process, and
-// stays: nothing tells whose it is.
+// An instance of docker exec that the engine was just making for a runner when that was killed stays until the container
+// ends, without a process: the engine has no call to remove it, and it looks like one that another runner is about to
+// start.
 func TestARunnerThatIsKilledWhileItStartsSessionsLeavesNothing(t *testing.T) {
 	t.Parallel()
 	eachExec(t, func(t *testing.T, exec string) {
@@ -132,7 +135,22 @@ func TestARunnerThatIsKilledWhileItStartsSessionsLeavesNothing(t *testing.T) {
 			return len(groups) == 0, fmt.Sprintf("cgroups %q", groups)
 		})
 		leftover.Recovered(t, web, killed...)
+		expectNoneStarted(t, web)
 		web.Runner.Stop(t)
 		leftover.NoFiles(t, web)
+	})
+}
+
+// expectNoneStarted waits until no instance of docker exec that the container still has was ever started.
+func expectNoneStarted(t *testing.T, web *world.Container) {
+	t.Helper()
+	rig.Eventually(t, world.Deadline, func() (bool, string) {
+		for _, id := range web.Execs(t) {
+			got, err := rig.NeedDocker(t).Client().ExecInspect(t.Context(), id, client.ExecInspectOptions{})
+			if err == nil && (got.Running || got.PID != 0) {
+				return false, fmt.Sprintf("%+v", got)
+			}
+		}
+		return true, ""
 	})
 }
