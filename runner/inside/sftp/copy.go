@@ -21,13 +21,20 @@ func (s *server) copyData(f *fields) error {
 	switch {
 	case fromErr != nil || toErr != nil || f.bad:
 		return firstOf(fromErr, toErr, f.err())
-	case from == to || from.path == to.path:
+	case from == to || from.path == to.path || areOne(from.fd, to.fd):
 		return statusFailure // what would be copied is being written
 	}
 	if length == 0 {
 		return copyRange(from.fd, offset, to.fd, at, math.MaxUint64, nil)
 	}
 	return copyRange(from.fd, offset, to.fd, at, length, io.EOF)
+}
+
+// areOne tells whether two descriptors are of one file: of two hard links, say, the one would grow as it is read.
+func areOne(a, b int) bool {
+	var first, second unix.Stat_t
+	return unix.Fstat(a, &first) == nil && unix.Fstat(b, &second) == nil && first.Dev == second.Dev && first.Ino == second.Ino &&
+		first.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
 // copyStep is how much one call copies at most, in bytes.

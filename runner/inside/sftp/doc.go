@@ -17,8 +17,8 @@
 //
 // It differs from OpenSSH's server on purpose in this: an open waits for no other end of a FIFO; a
 // change of owner comes before one of mode, so that it does not take the set-user-ID bit away again; a
-// failure's text is the system's; copy-data that meets the file's end says so even within the last 64 KiB, and it
-// leaves holes as holes; an unknown request and a malformed one are answered, not ignored or the end.
+// failure's text is the system's; copy-data that meets the file's end says so even within the last 64 KiB, leaves
+// holes as holes, and copies nothing from one link of a file to another; an unknown request and a malformed one are answered, not ignored or the end.
 //
 // Out of scope: other versions of the protocol, text mode, and byte-range locks.
 package sftp

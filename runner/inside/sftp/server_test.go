@@ -328,6 +328,17 @@ func TestACopyLeavesHolesWhereNothingIsInTheWay(t *testing.T) {
 	p.expectSparse("to", far+8192+far+8192-1<<20, map[int64]string{far + 8192 + far - 1<<20 - 6: "\x00\x00tail\x00"})
 }
 
+// It would have no end, as the one grows while the other is read.
+func TestACopyFromOneLinkOfAFileToAnotherIsRefused(t *testing.T) {
+	p := ours(t)
+	p.put("from", "content")
+	p.local(os.Link(p.path("from"), p.path("to")))
+	p.expect(p.extended("copy-data", p.open("from", fxfRead), int64(0), uint64(0), p.open("to", fxfWrite), int64(7)), "status Failure")
+	if got, err := os.ReadFile(p.path("to")); string(got) != "content" || err != nil {
+		t.Errorf("the file has %q, %v", got, err)
+	}
+}
+
 func TestACopyWritesTheZerosOfAHoleOverWhatIsThere(t *testing.T) {
 	p := ours(t)
 	p.put("from", "")
