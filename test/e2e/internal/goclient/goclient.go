@@ -28,7 +28,11 @@ type Client struct {
 	Connect *exec.Cmd
 }
 
-// Dial connects to the container of that name until the test ends. The host is verified by its certificate.
+// lifetime bounds a connection, and so every wait on it. It only bounds a failure.
+const lifetime = 2 * world.Deadline
+
+// Dial connects to the container of that name until the test ends, or for six minutes. The host is verified by its
+// certificate.
 func Dial(tb testing.TB, w *world.World, user, container string) *Client {
 	tb.Helper()
 	c := w.Command("connect", container)
@@ -49,7 +53,8 @@ func Dial(tb testing.TB, w *world.World, user, container string) *Client {
 		tb.Fatal(err)
 	}
 	x := &Client{gossh.NewClient(conn, channels, requests), c}
-	tb.Cleanup(x.End)
+	timer := time.AfterFunc(lifetime, func() { c.Process.Kill() })
+	tb.Cleanup(func() { timer.Stop(); x.End() })
 	return x
 }
 
