@@ -161,7 +161,7 @@ func runOne(c *gossh.Client) error {
 }
 
 func manyByMaster(t *testing.T, e edge) {
-	e.manyLeaveNothing(t, func() { e.manyByOneMaster(t, e.fewer(700), 8) })
+	e.manyLeaveNothing(t, func() { e.manyByOneMaster(t, e.fewer(400), 8) })
 	leftover.None(t, e.box)
 }
 
