@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// endingWait is how long after a process's death its container's may be seen:
-	// the kernel kills what is in a PID namespace first, and its first process
-	// has ended when all of them have been waited for.
+	// endingWait is how long after a process's death its container's may be seen,
+	// where something kills one after the other. Where the kernel kills what is
+	// in a PID namespace, its first process is exiting by then.
 	endingWait = 250 * time.Millisecond
 	endingTick = 5 * time.Millisecond
 )
@@ -23,7 +23,7 @@ var _ sshd.Mortal = (*Target)(nil)
 
 // Ending implements sshd.Mortal.
 func (t *Target) Ending() bool {
-	for deadline := time.Now().Add(endingWait); t.ns.Alive(); time.Sleep(endingTick) {
+	for deadline := time.Now().Add(endingWait); !t.main.Exiting(); time.Sleep(endingTick) {
 		if time.Now().After(deadline) {
 			return false
 		}

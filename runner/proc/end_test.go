@@ -183,6 +183,32 @@ func TestEndReachesIntoAPidNamespaceBelow(t *testing.T) {
 	}
 }
 
+// A process of the namespace whose parent is outside, and collects nothing, keeps the namespace's first from its end.
+func TestTheFirstProcessOfANamespaceIsExitingBeforeItsEnd(t *testing.T) {
+	needNamespaces(t)
+	s := start(t, "exec unshare --pid --fork --kill-child=KILL setsid sh -c 'echo ready; read x'")
+	s.line()
+	first, err := Open(childOf(t, s.PID()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	outside := start(t, fmt.Sprintf("exec nsenter --target %d --pid setsid sh -c 'echo ready; exec sleep 1000'", first.PID()))
+	outside.line()
+	unix.Kill(outside.PID(), unix.SIGSTOP)
+	defer unix.Kill(outside.PID(), unix.SIGCONT)
+	if first.Exiting() {
+		t.Error("it is said to exit before it was killed")
+	}
+	unix.Kill(first.PID(), unix.SIGKILL)
+	eventually(t, "the first process to be exiting", first.Exiting)
+	if first.Exited() {
+		t.Error("it has exited with a process of its namespace left")
+	}
+	unix.Kill(outside.PID(), unix.SIGCONT)
+	eventually(t, "its end", first.Exited)
+}
+
 func needNamespaces(t *testing.T) {
 	t.Helper()
 	reason := ""

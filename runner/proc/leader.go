@@ -111,6 +111,13 @@ func (l *Leader) Exited() bool {
 	}
 }
 
+// Exiting tells whether the leader has exited or is about to. The first process of a PID namespace is for as long as another
+// of the namespace has not been collected (pid_namespaces(7)), though all have been killed by then.
+func (l *Leader) Exiting() bool {
+	s, err := readStat(l.PID())
+	return l.Exited() || err == nil && s.flags&exiting != 0
+}
+
 // ExitInfo says how the leader ended. It is known once the parent has collected it, for which
 // ExitInfo waits two seconds at most; call it after Wait. It needs Linux 6.15; before that it is known
 // only if we are root and saw the leader before its parent did.

@@ -17,6 +17,7 @@ const (
 	fieldPGRP     = 5
 	fieldSession  = 6
 	fieldTPGID    = 8
+	fieldFlags    = 9
 	fieldStart    = 22
 	fieldExitCode = 52
 )
@@ -28,11 +29,15 @@ type stat struct {
 	session  int
 	tpgid    int    // foreground process group of its terminal, -1 without one
 	start    uint64 // clock ticks after boot
+	flags    uint64 // PF_* of the kernel's sched.h
 	exitCode int    // wait status; 0 too when we may not see it or the kernel is older than 3.5
 }
 
 // dead tells whether the process has exited, though it may not have been reaped.
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
+
+// exiting is PF_EXITING: the process is on its way out.
+const exiting = 0x4
 
 // readStat reads a process's stat. The error matches os.ErrProcessDone when it is gone.
 func readStat(pid int) (stat, error) {
@@ -81,6 +86,7 @@ func parseStat(b []byte) (stat, error) {
 	if s.state == 0 || errors.Join(err[:]...) != nil {
 		return stat{}, errStat
 	}
+	s.flags, _ = strconv.ParseUint(field(fieldFlags), 10, 64)
 	s.exitCode, _ = strconv.Atoi(field(fieldExitCode))
 	return s, nil
 }

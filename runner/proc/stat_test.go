@@ -16,7 +16,7 @@ func TestStatIsReadWhateverTheProcessCallsItself(t *testing.T) {
 	const rest = " S 1 20 30 34816 40 4194304 1 2 3 4 5 6 7 8 20 0 1 0 987654 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 256\n"
 	for _, name := range []string{"sh", "a b", ") Z 9 9 9 9 9", "((", "", "x\n) S 1 1 1 1 1"} {
 		got, err := parseStat([]byte("77 (" + name + ")" + rest))
-		want := stat{state: 'S', group: 20, session: 30, tpgid: 40, start: 987654, exitCode: 256}
+		want := stat{state: 'S', group: 20, session: 30, tpgid: 40, start: 987654, flags: 4194304, exitCode: 256}
 		if err != nil || got != want {
 			t.Errorf("named %q: %+v, %v, need %+v", name, got, err, want)
 		}
