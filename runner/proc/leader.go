@@ -115,7 +115,7 @@ func (l *Leader) Exited() bool {
 // of the namespace has not been collected (pid_namespaces(7)), though all have been killed by then.
 func (l *Leader) Exiting() bool {
 	s, err := readStat(l.PID())
-	return l.Exited() || err == nil && s.flags&exiting != 0
+	return l.Exited() || err == nil && s.exiting()
 }
 
 // ExitInfo says how the leader ended. It is known once the parent has collected it, for which

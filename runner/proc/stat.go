@@ -36,8 +36,12 @@ type stat struct {
 // dead tells whether the process has exited, though it may not have been reaped.
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
 
-// exiting is PF_EXITING: the process is on its way out.
-const exiting = 0x4
+// flagExiting is PF_EXITING: a thread is on its way out.
+const flagExiting = 0x4
+
+// exiting tells whether the process is on its way out. A main thread that has gone, as the stat of a zombie says, may have
+// left others that run on.
+func (s stat) exiting() bool { return s.flags&flagExiting != 0 && !s.dead() }
 
 // readStat reads a process's stat. The error matches os.ErrProcessDone when it is gone.
 func readStat(pid int) (stat, error) {

@@ -23,6 +23,18 @@ func TestStatIsReadWhateverTheProcessCallsItself(t *testing.T) {
 	}
 }
 
+func TestAMainThreadThatHasGoneIsNoProcessThatExits(t *testing.T) {
+	for s, want := range map[stat]bool{
+		{state: 'S', flags: 0x400104}: true, // waits for the others of its namespace
+		{state: 'Z', flags: 0x400104}: false,
+		{state: 'S', flags: 0x400100}: false,
+	} {
+		if got := s.exiting(); got != want {
+			t.Errorf("%+v: %v", s, got)
+		}
+	}
+}
+
 func TestStatThatIsCutOffIsAnError(t *testing.T) {
 	for _, s := range []string{"", "1", "1 (sh", "1 (sh)", "1 (sh) S 1 2 3", "1 (sh) S 1 a b 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19"} {
 		if got, err := parseStat([]byte(s)); err == nil {
