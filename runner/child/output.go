@@ -61,7 +61,7 @@ func (o *output) Read(p []byte) (int, error) {
 
 // again reads, and once more when the other side of a terminal is closed. Linux looks for data first and for the close
 // then (n_tty_read in its n_tty.c): of what is written and followed by the close between the two, the first
-// EIO knows nothing. It was seen in one of some thousand commands that ended with a burst, on a busy machine.
+// EIO knows nothing. It was seen on Linux 6.18, in one of about eight thousand processes that ended with a burst, side by side.
 func again(read func([]byte) (int, error), p []byte) (n int, err error) {
 	if n, err = read(p); errors.Is(err, unix.EIO) {
 		n, err = read(p)
